@@ -1,0 +1,65 @@
+"""Fixtures that every room's tests share: the data sets, a cluster, and both backends."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+ROOT = Path(__file__).resolve().parents[1]
+
+dask.config.set(
+    {
+        "distributed.comm.timeouts.connect": "30s",  # two busy cores start processes slowly
+        "distributed.diagnostics.nvml": False,
+    }
+)
+logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets."""
+    folder = Path(os.environ.get("DASKML_DIST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real data here: set DASKML_DIST_DATA to the folder that holds the data sets")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """Two worker processes of one thread each, kept for the whole session.
+
+    A test that kills or adds workers starts a cluster of its own.
+    """
+    with LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit="2GiB",
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    """A client of the session's cluster, the default one while the test runs."""
+    with Client(cluster, set_as_default=True) as connected:
+        connected.wait_for_workers(2, timeout=60)
+        yield connected
+
+
+@pytest.fixture(params=["threads", "cluster"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Run the test twice: without a client, and with a default client of two workers."""
+    name: str = request.param
+    if name == "cluster":
+        request.getfixturevalue("client")
+    return name
