@@ -1,0 +1,217 @@
+"""Every penalty that the room exports keeps the contract of ``penalties/_base.py``.
+
+A new penalty adds its examples and a reference. Each check is fed a lie once, at the end.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
+
+from daskml_dist import penalties
+from daskml_dist.penalties import L2, Penalty, Unpenalised
+
+EXAMPLES: list[Penalty] = [Unpenalised(), L2(0.0), L2(0.3), L2(250.0)]
+
+#: the penalty of one vector, written once more and slowly
+REFERENCE: dict[str, Callable[[Penalty, list[float]], float]] = {
+    "none": lambda penalty, w: 0.0,
+    "l2": lambda penalty, w: penalty.alpha / 2 * sum(each * each for each in w),
+}
+
+RNG_SEED = 7
+
+
+def vectors(rows: int = 20, p: int = 5) -> np.ndarray:
+    """(rows, p) coefficients of sizes from 1e-3 to 1e3, with exact zeros among them."""
+    rng = np.random.default_rng(RNG_SEED)
+    w = rng.normal(size=(rows, p)) * 10.0 ** rng.integers(-3, 4, size=(rows, 1))
+    w[::4, 0] = 0.0
+    return w
+
+
+def _moreau(penalty: Penalty, v: np.ndarray, w: np.ndarray, step: float) -> np.ndarray:
+    return penalty.value(v) + np.sum(np.square(v - w), axis=-1) / (2.0 * step)
+
+
+# ------------------------------------------------------------------------------- the checks
+
+
+def check_reference(penalty: Penalty) -> None:
+    w = vectors()
+    theirs = [REFERENCE[penalty.name](penalty, row.tolist()) for row in w]
+    assert_allclose(penalty.value(w), theirs, rtol=1e-13)
+    assert np.all(penalty.value(w) >= 0.0)
+    assert penalty.value(np.zeros(5)) == 0.0
+
+
+def check_gradient(penalty: Penalty) -> None:
+    """Central differences along each coordinate; exact for a quadratic but for rounding."""
+    if not penalty.smooth:
+        return
+    for w in vectors():
+        h = 0.1 * (1.0 + np.abs(w))
+        moves = np.diag(h)
+        slope = (penalty.value(w + moves) - penalty.value(w - moves)) / (2.0 * h)
+        rounding = 1e-14 * (1.0 + penalty.value(w)) / np.min(h)
+        assert_allclose(penalty.gradient(w), slope, rtol=1e-11, atol=rounding)
+
+
+def check_curvature(penalty: Penalty) -> None:
+    if not penalty.smooth:
+        return
+    for w in vectors():
+        h = 0.1 * (1.0 + np.abs(w))
+        moves = np.diag(h)
+        bend = np.diag(penalty.gradient(w + moves) - penalty.gradient(w - moves)) / (2.0 * h)
+        assert np.all(penalty.curvature(w) >= 0.0)
+        assert_allclose(penalty.curvature(w), bend, rtol=1e-12, atol=1e-14)
+
+
+def check_prox_in_one_dimension(penalty: Penalty) -> None:
+    """Against a brute-force minimiser of one number."""
+    for w in (-30.0, -0.4, 0.0, 1e-3, 2.0):
+        for step in (1e-3, 0.5, 40.0):
+            start = np.array([w])
+            found = minimize_scalar(
+                lambda v, start=start, step=step: float(_moreau(penalty, np.array([v]), start, step)),
+                bounds=(-abs(w) - 1.0, abs(w) + 1.0),
+                method="bounded",
+                options={"xatol": 1e-12},
+            )
+            # a minimiser that compares values sees half of the digits
+            assert penalty.prox(start, step)[0] == pytest.approx(found.x, rel=1e-6, abs=1e-6)
+
+
+def check_prox_is_a_minimum(penalty: Penalty) -> None:
+    """In many dimensions no point is better by more than rounding: near, far, the start, the origin."""
+    rng = np.random.default_rng(RNG_SEED)
+    for w in vectors():
+        for step in (0.01, 1.0, 100.0):
+            best = penalty.prox(w, step)
+            rays = rng.normal(size=(60, w.size)) * np.max(np.abs(w))
+            others = np.vstack([best + scale * rays for scale in (1e-4, 1e-2, 1.0)] + [w, np.zeros_like(w)])
+            least = _moreau(penalty, best, w, step)
+            assert np.all(least <= _moreau(penalty, others, w, step) * (1.0 + 1e-12))
+
+
+def check_strong_convexity(penalty: Penalty) -> None:
+    """penalty - mu |w|^2 / 2 is convex along every chord, and with a larger mu it is not."""
+    a, b = vectors(), vectors()[::-1]
+    mu = penalty.strong_convexity
+    assert mu >= 0.0
+    bend = penalty.value(a) + penalty.value(b) - 2.0 * penalty.value((a + b) / 2.0)
+    chord = np.sum(np.square(a - b), axis=-1) / 4.0
+    rounding = 1e-13 * (penalty.value(a) + penalty.value(b) + mu * chord)
+    assert np.all(bend >= mu * chord - rounding)
+    assert np.any(bend < (1.01 * mu + 1e-9) * chord)
+
+
+def check_many_problems(penalty: Penalty) -> None:
+    """(K, p) is K times (p,), bit for bit, and w is left as it was."""
+    w = vectors(rows=4)
+    before = w.copy()
+    assert np.shape(penalty.value(w)) == (4,)
+    assert np.shape(penalty.value(w[0])) == ()
+    for k in range(4):
+        assert_array_equal(penalty.value(w)[k], penalty.value(w[k]))
+        for call in (penalty.gradient, penalty.curvature, lambda v: penalty.prox(v, 0.5)):
+            assert call(w).shape == w.shape
+            assert_array_equal(call(w)[k], call(w[k]))
+    assert_array_equal(w, before)
+
+
+def check_pickles(penalty: Penalty) -> None:
+    assert pickle.loads(pickle.dumps(penalty)) == penalty
+
+
+CHECKS = [check for name, check in list(globals().items()) if name.startswith("check_")]
+
+
+@pytest.mark.parametrize("penalty", EXAMPLES, ids=str)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_every_penalty(penalty: Penalty, check: Callable[[Penalty], None]) -> None:
+    check(penalty)
+
+
+def test_every_penalty_is_known_here() -> None:
+    exported = {getattr(penalties, name) for name in penalties.__all__} - {Penalty}
+    assert {type(penalty) for penalty in EXAMPLES} == exported, "a penalty without an example is not tested"
+    assert {penalty.name for penalty in EXAMPLES} == set(REFERENCE)
+
+
+# ---------------------------------------------------------------------------------- the lies
+
+
+class NotHalved(L2):
+    def value(self, w):
+        return 2.0 * super().value(w)
+
+
+class GradientOff(L2):
+    def gradient(self, w):
+        return super().gradient(w) * (1.0 + 1e-9)
+
+
+class CurvatureOff(L2):
+    def curvature(self, w):
+        return super().curvature(w) * (1.0 + 1e-9)
+
+
+class ProxOff(L2):
+    def prox(self, w, step):
+        return w / (1.0 + 1.01 * step * self.alpha)
+
+
+class TooConvex(L2):
+    @property
+    def strong_convexity(self):
+        return 1.001 * self.alpha
+
+
+class TooFlat(L2):
+    @property
+    def strong_convexity(self):
+        return 0.9 * self.alpha
+
+
+class SumsAll(L2):
+    def value(self, w):
+        return np.asarray(0.5 * self.alpha * np.sum(np.square(w)))
+
+
+@dataclass(frozen=True)
+class Forgets(L2):
+    def __reduce__(self):
+        return (Forgets, (replace(self, alpha=0.0).alpha,))
+
+
+@pytest.mark.parametrize(
+    ("check", "lie"),
+    [
+        (check_reference, NotHalved),
+        (check_gradient, GradientOff),
+        (check_curvature, CurvatureOff),
+        (check_prox_in_one_dimension, ProxOff),
+        (check_prox_is_a_minimum, ProxOff),
+        (check_strong_convexity, TooConvex),
+        (check_strong_convexity, TooFlat),
+        (check_many_problems, SumsAll),
+        (check_pickles, Forgets),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_a_lie_is_seen(check: Callable[[Penalty], None], lie: type[L2]) -> None:
+    with pytest.raises(AssertionError):
+        check(lie(0.3))
+
+
+def test_every_check_was_fed_a_lie() -> None:
+    mark = next(mark for mark in test_a_lie_is_seen.pytestmark if mark.name == "parametrize")
+    assert {case[0] for case in mark.args[1]} == set(CHECKS)
