@@ -32,12 +32,14 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_type_aliases = {name: name for name in ("FloatArray", "AnyArray", "GapKind")}
 
 SECTION = re.compile(r"^\s*-{3,}\s*$")
 ENTRY = re.compile(r"^(?P<indent>\s*)(?P<names>\*{0,2}\w+(, \*{0,2}\w+)*) : (?P<text>.*)$")
 QUOTED = re.compile(r"(``.+?``|:\w+:`.+?`|`[^`]+`_{0,2})")
+ENUMERATOR = re.compile(r"^(?=\(?\w\W?(\s|$))")
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 MARKUP = re.compile(r"([|*\\]|(?<=\w)_(?=\W|$))")
 
 
@@ -81,14 +83,19 @@ def _in_section(lines: list[str], i: int) -> bool:
 
 
 def _entry(line: str, following: str) -> list[str]:
-    """``name : text`` with nothing below it: the text is what there is to say, and no type."""
+    """``name : text`` where the text is no type, but all there is to say or its first line."""
     found = ENTRY.match(line)
     if found is None:
         return [_escape(line)]
-    indent, names, text = found["indent"], found["names"], found["text"]
-    if len(following) - len(following.lstrip()) > len(indent):
-        return [f"{indent}{names} : {_escape(text)}"]
-    return [f"{indent}{names}", f"{indent}    {_escape(text)}"]
+    indent, text = found["indent"], _escape(found["text"])
+    names = found["names"].split(", ")
+    continued = len(following) - len(following.lstrip()) > len(indent)
+    is_type = len(text.split()) <= 6 or "shape" in text or "default" in text
+    if continued and is_type:
+        return [f"{indent}{', '.join(names)} : {text}"]
+    text = ENUMERATOR.sub(r"\\", text)  # "p." is no list
+    names = [", ".join(names)] if continued else names
+    return [line for name in names for line in (f"{indent}{name}", f"{indent}    {text}")]
 
 
 def _escape(line: str) -> str:
@@ -96,8 +103,25 @@ def _escape(line: str) -> str:
     return "".join(part if i % 2 else MARKUP.sub(r"\\\1", part) for i, part in enumerate(parts))
 
 
+def name_aliases(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """FloatArray is called FloatArray in a union as well."""
+    return (
+        None if signature is None else ALIAS.sub(r"\1", signature),
+        None if returns is None else ALIAS.sub(r"\1", returns),
+    )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the two hooks; the second runs before napoleon, which writes markup."""
+    """Connect the hooks; docstrings are read before napoleon, which writes markup."""
     app.connect("source-read", list_rooms)
     app.connect("autodoc-process-docstring", read_as_text, priority=400)
+    app.connect("autodoc-process-signature", name_aliases)
     return {"parallel_read_safe": True}
