@@ -1,0 +1,22 @@
+"""Monitor: who hears the steps of a training. Nothing here can slow a fit down or stop it."""
+
+from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed
+from daskml_dist.monitor.discovery import GROUP, discover
+from daskml_dist.monitor.history import History
+from daskml_dist.monitor.progress import ProgressLine
+from daskml_dist.monitor.together import Listeners
+from daskml_dist.monitor.topic import TOPIC, TopicPublisher
+
+__all__ = [
+    "FitEnd",
+    "FitInfo",
+    "GROUP",
+    "History",
+    "Listener",
+    "ListenerFailed",
+    "Listeners",
+    "ProgressLine",
+    "TOPIC",
+    "TopicPublisher",
+    "discover",
+]

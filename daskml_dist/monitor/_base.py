@@ -1,0 +1,81 @@
+"""The contract of a listener: it hears a training and has no say in it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+
+from daskml_dist.types import Step
+
+Plain = float | int | str
+Status = Literal["converged", "stopped", "interrupted", "failed"]
+
+
+class ListenerFailed(UserWarning):
+    """A listener raised; the training goes on without what it would have shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitInfo:
+    """What is known before the first pass.
+
+    Attributes
+    ----------
+    fit_id : unique to this fit.
+    estimator : name of the class.
+    solver : name of the solver that was chosen.
+    rows : n, or -1 where it is not known yet.
+    features : p.
+    tol : relative gap at which the fit ends.
+    max_passes : passes after which it ends.
+    """
+
+    fit_id: str
+    estimator: str
+    solver: str
+    rows: int
+    features: int
+    tol: float
+    max_passes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FitEnd:
+    """How a fit ended; ``seconds`` is from its beginning."""
+
+    fit_id: str
+    status: Status
+    message: str
+    passes: int
+    seconds: float
+
+
+class Listener(ABC):
+    """Hears one fit after another: begin, any number of steps, end.
+
+    All three are called from the thread that drives the fit, so they return at once (well under 1 ms).
+    """
+
+    @abstractmethod
+    def begin(self, info: FitInfo) -> None:
+        """A fit begins."""
+
+    @abstractmethod
+    def hear(self, step: Step) -> None:
+        """A pass over the data is done."""
+
+    @abstractmethod
+    def end(self, outcome: FitEnd) -> None:
+        """The fit has ended, in whatever way."""
+
+
+def as_plain(record: FitInfo | Step | FitEnd) -> dict[str, Plain]:
+    """The fields of a record as Python numbers and text: what JSON, msgpack and a DataFrame take."""
+    plain: dict[str, Plain] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        plain[field.name] = value.item() if isinstance(value, np.generic | np.ndarray) else value
+    return plain

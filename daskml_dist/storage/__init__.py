@@ -1,0 +1,18 @@
+"""Storage: what is kept on disk. Sealed checkpoints and the model format; nothing is ever unpickled."""
+
+from daskml_dist.storage.checkpoints import Checkpoints, CheckpointSkipped
+from daskml_dist.storage.models import ModelRecord, read_model, write_model
+from daskml_dist.storage.naming import class_path, resolve
+from daskml_dist.storage.sealed import seal, unseal
+
+__all__ = [
+    "CheckpointSkipped",
+    "Checkpoints",
+    "ModelRecord",
+    "class_path",
+    "read_model",
+    "resolve",
+    "seal",
+    "unseal",
+    "write_model",
+]
