@@ -15,7 +15,8 @@ from daskml_dist.storage.sealed import seal, unseal
 from daskml_dist.types import AnyArray
 
 _NAME = re.compile(r"(\d{12})-[0-9a-f]{8}\.ckpt")
-_LISTINGS = 5
+_LISTINGS = 100
+"""How often to list anew where other writers removed all that was listed before it could be read."""
 
 
 class CheckpointSkipped(UserWarning):

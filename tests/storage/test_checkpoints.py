@@ -109,7 +109,7 @@ def test_a_save_that_fails_leaves_the_old_ones_and_no_litter(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patch:
-        patch.setattr(_folder.os, call, fail)
+        patch.setattr(os, call, fail)
         with pytest.raises(OSError, match=os.strerror(code)) as caught:
             _save(checkpoints, 2)
     assert caught.value.errno == code

@@ -317,7 +317,7 @@ def test_a_write_that_fails_anywhere_leaves_what_was_there(
         real(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_folder.os, "fsync", fail)
+        patch.setattr(os, "fsync", fail)
         try:
             _write(target, marker=2.0, overwrite=True)
         except OSError as error:
