@@ -1,0 +1,1 @@
+"""Interactive machine learning on Dask."""

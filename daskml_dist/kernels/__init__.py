@@ -1,0 +1,51 @@
+"""Kernels: the questions that a solver asks of the data."""
+
+from daskml_dist.kernels._base import (
+    NOTHING,
+    Kernel,
+    Part,
+    Partial,
+    Question,
+    Total,
+    answer,
+    combine,
+    finish,
+    sweep,
+)
+from daskml_dist.kernels.coding import Coding
+from daskml_dist.kernels.exact_sum import ExactSum
+from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
+from daskml_dist.kernels.sample import Sample
+from daskml_dist.kernels.survey import LabelSurvey, LabelSurveyAnswer, TargetSurvey, TargetSurveyAnswer
+from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
+from daskml_dist.kernels.tsqr import TSQR
+
+__all__ = [
+    "NOTHING",
+    "Coding",
+    "ExactSum",
+    "Glimpse",
+    "GlimpseAnswer",
+    "HessianVector",
+    "Kernel",
+    "LabelSurvey",
+    "LabelSurveyAnswer",
+    "Moments",
+    "MomentsAnswer",
+    "Part",
+    "Partial",
+    "Point",
+    "Question",
+    "Sample",
+    "Sweep",
+    "SweepAnswer",
+    "TSQR",
+    "TargetSurvey",
+    "TargetSurveyAnswer",
+    "Total",
+    "answer",
+    "combine",
+    "finish",
+    "sweep",
+]

@@ -1,0 +1,28 @@
+"""Row blocks that stay in the cache while everything is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from daskml_dist.types import AnyArray, FloatArray
+
+_BLOCK_BYTES = 1 << 19
+
+
+def block_rows(n_features: int) -> int:
+    """Rows of a block: a function of p alone, so that the bits do not depend on the machine's cache."""
+    return int(np.clip(_BLOCK_BYTES // (8 * max(n_features, 1)), 64, 8192))
+
+
+def row_blocks(X: AnyArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Slices of rows, and those rows of X as aligned C-ordered float64.
+
+    Arrays that came over the network are not aligned; NumPy then leaves BLAS, which is slow and
+    changes the last bits.
+    """
+    rows = block_rows(X.shape[1])
+    for start in range(0, X.shape[0], rows):
+        where = slice(start, start + rows)
+        yield where, np.require(X[where], dtype=np.float64, requirements="CA")

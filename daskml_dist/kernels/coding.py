@@ -1,0 +1,50 @@
+"""From labels and class weights to the float64 target and weight that kernels work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from daskml_dist.types import AnyArray, Chunk, FloatArray
+
+
+@final
+@dataclass(frozen=True)
+class Coding:
+    """How targets are coded.
+
+    Attributes
+    ----------
+    classes : (k,) sorted labels, coded 0 .. k - 1; None where y is a number already.
+    class_weight : (k,) factors on the sample weights, or None.
+    """
+
+    classes: AnyArray | None = None
+    class_weight: FloatArray | None = None
+
+    def code(self, chunk: Chunk) -> Chunk:
+        """The chunk with coded target and float64 weights; X is left alone."""
+        if chunk.y is None:
+            return chunk
+        y = chunk.y if self.classes is None else _positions(chunk.y, self.classes)
+        weight = chunk.weight
+        if self.class_weight is not None:
+            by_class = self.class_weight[y.astype(np.intp)]
+            weight = by_class if weight is None else weight * by_class
+        return replace(
+            chunk,
+            y=np.require(y, dtype=np.float64, requirements="CA"),
+            weight=None if weight is None else np.require(weight, dtype=np.float64, requirements="CA"),
+            offset=None
+            if chunk.offset is None
+            else np.require(chunk.offset, dtype=np.float64, requirements="CA"),
+        )
+
+
+def _positions(y: AnyArray, classes: AnyArray) -> AnyArray:
+    """The position of each label among the classes."""
+    if classes.shape[0] == 2:
+        return np.asarray(y == classes[1])
+    return np.searchsorted(classes, y)

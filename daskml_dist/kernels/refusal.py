@@ -1,0 +1,41 @@
+"""Saying what is wrong with a chunk: rows that do not match, NaN and infinity, and where they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from daskml_dist.errors import ChunkMismatch, NonFiniteData
+from daskml_dist.types import AnyArray, Chunk
+
+
+def check_rows(chunk: Chunk) -> int:
+    """The number of rows of the chunk, the same in all of its columns."""
+    parts = {"X": chunk.X, "y": chunk.y, "sample_weight": chunk.weight, "offset": chunk.offset}
+    rows = {name: part.shape[0] for name, part in parts.items() if part is not None}
+    if len(set(rows.values())) > 1:
+        given = ", ".join(f"{name} has {count}" for name, count in rows.items())
+        raise ChunkMismatch(
+            f"Rows differ in chunk {chunk.id}: {given}. Each chunk must have the same rows in all of "
+            "them; build them from one frame, or call compute_chunk_sizes() so that they can be aligned."
+        )
+    return next(iter(rows.values()))
+
+
+def refuse_non_finite(chunk: Chunk) -> None:
+    """Raise NonFiniteData where the chunk holds NaN or infinity; else return (an overflow, then)."""
+    parts = {"X": chunk.X, "y": chunk.y, "sample_weight": chunk.weight, "offset": chunk.offset}
+    for name, part in parts.items():
+        if part is not None and part.dtype.kind == "f":
+            bad = ~np.isfinite(part)
+            if bad.any():
+                raise NonFiniteData(_describe(name, part, bad, chunk.id))
+
+
+def _describe(name: str, part: AnyArray, bad: AnyArray, chunk_id: int) -> str:
+    first = np.argwhere(bad)[0]
+    what = "NaN" if np.isnan(part[tuple(first)]) else "infinity"
+    column = f", column {first[1]}" if part.ndim == 2 else ""
+    return (
+        f"Input {name} contains {what}: {int(bad.sum())} value(s) that are not finite in chunk {chunk_id}, "
+        f"the first in row {first[0]} of the chunk{column}. Impute or drop these rows before fitting."
+    )

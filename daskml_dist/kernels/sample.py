@@ -1,0 +1,66 @@
+"""A random sample of rows, drawn where the rows are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from daskml_dist.errors import InvalidData
+from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.losses import Loss
+from daskml_dist.types import AnyArray, Chunk
+
+
+@final
+@dataclass(frozen=True)
+class Sample(Kernel[Chunk]):
+    """Rows drawn independently, with one probability for events and one for the other rows.
+
+    A row that was drawn with probability q has its weight divided by q, so that sums over the sample
+    are unbiased (Horvitz and Thompson 1952). Drawing rare events more often is the case-control design of Fithian
+    and Hastie 2014. Random numbers are seeded by chunk id, so the sample depends on the chunks alone.
+
+    Attributes
+    ----------
+    loss : says which rows are events.
+    event_rate, other_rate : the probabilities.
+    seed : of the random numbers.
+    """
+
+    loss: Loss
+    event_rate: float
+    other_rate: float
+    seed: int
+
+    def chunk(self, chunk: Chunk) -> Part:
+        assert chunk.X is not None and chunk.y is not None
+        rng = np.random.Generator(np.random.SFC64([self.seed, chunk.id]))
+        keys = rng.random(chunk.X.shape[0])
+        rate = np.where(self.loss.stratum(chunk.y), self.event_rate, self.other_rate)
+        drawn = np.flatnonzero(keys < rate)
+        weight = 1.0 / rate[drawn]
+        if chunk.weight is not None:
+            weight = weight * chunk.weight[drawn]
+        offset = None if chunk.offset is None else chunk.offset[drawn]
+        rows = Chunk(0, chunk.X[drawn].astype(np.float64), chunk.y[drawn], weight, offset)
+        return Part(gathered={chunk.id: rows})
+
+    def finish(self, total: Total) -> Chunk:
+        chunks: list[Chunk] = [total.gathered[key] for key in sorted(total.gathered)]  # type: ignore[type-var]
+
+        def column(parts: list[AnyArray | None]) -> AnyArray | None:
+            there = [part for part in parts if part is not None]
+            return np.concatenate(there) if there else None
+
+        sample = Chunk(
+            0,
+            column([chunk.X for chunk in chunks]),
+            column([chunk.y for chunk in chunks]),
+            column([chunk.weight for chunk in chunks]),
+            column([chunk.offset for chunk in chunks]),
+        )
+        if sample.X is None or sample.X.shape[0] == 0:
+            raise InvalidData("The sample for the first guess is empty: X has hardly any rows.")
+        return sample

@@ -1,0 +1,199 @@
+"""The survey: what must be known of target and weights before a solver can start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from daskml_dist.errors import InvalidData, NonFiniteData
+from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.refusal import refuse_non_finite
+from daskml_dist.losses import Loss
+from daskml_dist.types import AnyArray, Chunk
+
+_PEELED = 8  # labels that are looked for one by one before all of them are sorted
+_MANY = 1000  # distinct labels in one chunk from which on y is taken for a number
+
+
+@final
+@dataclass(frozen=True)
+class LabelSurveyAnswer:
+    """Classes in sorted order, their row counts and weight sums (both (k,))."""
+
+    rows: int
+    classes: AnyArray
+    counts: AnyArray
+    weights: AnyArray
+
+
+@final
+@dataclass(frozen=True)
+class LabelSurvey(Kernel[LabelSurveyAnswer]):
+    """Which labels there are; refuses missing labels and negative weights."""
+
+    reads_features: ClassVar[bool] = False
+
+    def chunk(self, chunk: Chunk) -> Part:
+        y = _labels(chunk)
+        check_weights(chunk)
+        counted: dict[Any, AnyArray] = {}
+        for label, where in _split(y, chunk.id):
+            weight = where.sum() if chunk.weight is None else chunk.weight[where].sum()
+            counted[label] = np.array([where.sum(), weight], dtype=np.float64)
+        return Part(gathered={(chunk.id, y.dtype.str): counted})
+
+    def finish(self, total: Total) -> LabelSurveyAnswer:
+        dtype = np.result_type(*(_plain(np.dtype(name)) for _, name in sorted(total.gathered)))
+        sums: dict[Any, AnyArray] = {}
+        for key in sorted(total.gathered):
+            for label, tally in total.gathered[key].items():
+                sums[label] = sums.get(label, 0.0) + tally
+        classes = _sorted(list(sums), dtype)
+        tallies = np.array([sums[label] for label in classes.tolist()])
+        check_weight_sum(float(tallies[:, 1].sum()))
+        return LabelSurveyAnswer(total.rows, classes, tallies[:, 0].astype(np.int64), tallies[:, 1])
+
+
+@final
+@dataclass(frozen=True)
+class TargetSurveyAnswer:
+    """Rows, weight sum, mean of y by weight (t,), and rows in the stratum to over-sample."""
+
+    rows: int
+    weight_sum: float
+    mean: AnyArray
+    events: int
+
+
+@final
+@dataclass(frozen=True)
+class TargetSurvey(Kernel[TargetSurveyAnswer]):
+    """Sums over a numeric target; refuses what the loss has no value for."""
+
+    loss: Loss
+    reads_features: ClassVar[bool] = False
+
+    def chunk(self, chunk: Chunk) -> Part:
+        assert chunk.y is not None
+        y = _numbers(chunk)
+        check_weights(chunk)
+        complaint = self.loss.complain(y)
+        if complaint is not None:
+            raise InvalidData(
+                f"Some value(s) of y are out of the valid range of the loss {self.loss.name!r} (chunk {chunk.id}): "
+                f"{complaint}; given: {y.min():g} to {y.max():g}."
+            )
+        weight = np.ones(y.shape[0]) if chunk.weight is None else chunk.weight
+        events = self.loss.stratum(y) if y.ndim == 1 else np.zeros(y.shape[0], dtype=bool)
+        sums = {"weight": weight.sum(), "y": weight @ y, "events": np.float64(events.sum())}
+        return Part(sums)
+
+    def finish(self, total: Total) -> TargetSurveyAnswer:
+        weight = float(total.sums["weight"])
+        check_weight_sum(weight)
+        return TargetSurveyAnswer(total.rows, weight, total.sums["y"] / weight, int(total.sums["events"]))
+
+
+def check_weights(chunk: Chunk) -> None:
+    """Refuse weights that are not finite or below zero, and offsets that are not finite."""
+    for part in (chunk.weight, chunk.offset):
+        if part is not None and not np.isfinite(part).all():
+            refuse_non_finite(chunk)
+    if chunk.weight is not None and (chunk.weight < 0).any():
+        raise InvalidData(
+            f"Negative values in data passed to `sample_weight`: {int((chunk.weight < 0).sum())} in chunk "
+            f"{chunk.id}, the smallest {chunk.weight.min():g}. Weights must be zero or above."
+        )
+
+
+def check_weight_sum(weight_sum: float) -> None:
+    """Refuse weights that add up to nothing."""
+    if not weight_sum > 0.0:
+        raise InvalidData(
+            "The sample weights add up to zero: no row counts. Give at least one row a weight above zero."
+        )
+
+
+def _labels(chunk: Chunk) -> AnyArray:
+    """The labels of a chunk, none of them missing."""
+    y = chunk.y
+    assert y is not None
+    if y.ndim != 1:
+        raise InvalidData(f"y should be a 1d array of labels, got an array of shape {y.shape} instead.")
+    if y.dtype.kind == "f":
+        refuse_non_finite(Chunk(chunk.id, None, y))
+        if not np.array_equal(y, np.floor(y)):
+            raise InvalidData(
+                "Unknown label type: continuous. A classifier expects classes, and y holds fractions such as "
+                f"{y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
+            )
+    if y.dtype.kind == "O":
+        missing = [label is None or label != label for label in y.tolist()]
+        if any(missing):
+            raise NonFiniteData(
+                f"Input y contains NaN: {sum(missing)} missing label(s) in chunk {chunk.id}, the first in row "
+                f"{missing.index(True)} of the chunk. Drop these rows before fitting."
+            )
+        if len({type(label) for label in y.tolist()} & {str, bytes}) and not all(
+            isinstance(label, str) for label in y.tolist()
+        ):
+            raise InvalidData(
+                f"Unknown label type: strings and other objects are mixed in chunk {chunk.id} of y. Convert y "
+                "to one type, for example y.astype(str)."
+            )
+    return y
+
+
+def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
+    """Each label of y with the mask of its rows; labels are peeled off one by one while they are few."""
+    found: list[tuple[Any, AnyArray]] = []
+    rest = np.ones(y.shape[0], dtype=bool)
+    while rest.any() and len(found) < _PEELED:
+        label = y[np.argmax(rest)]
+        where = np.asarray(y == label)
+        rest &= ~where
+        found.append((label.item() if isinstance(label, np.generic) else label, where))
+    if not rest.any():
+        return found
+    labels, codes = np.unique(y, return_inverse=True)
+    if labels.shape[0] > _MANY:
+        raise InvalidData(
+            f"y holds {labels.shape[0]} different labels in chunk {chunk_id}: more than {_MANY} classes are not "
+            "supported. Maybe you want a regressor."
+        )
+    return [(label, codes == code) for code, label in enumerate(labels.tolist())]
+
+
+def _numbers(chunk: Chunk) -> AnyArray:
+    y = chunk.y
+    assert y is not None
+    if y.dtype.kind in "OUS":
+        try:
+            y = y.astype(np.float64)
+        except (TypeError, ValueError) as cause:
+            raise InvalidData(
+                f"y is not numeric in chunk {chunk.id} (dtype {y.dtype}); a regressor expects numbers."
+            ) from cause
+    y = y.astype(np.float64, copy=False)
+    refuse_non_finite(Chunk(chunk.id, None, y))
+    return y
+
+
+def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(object) if dtype.kind == "O" else dtype
+
+
+def _sorted(labels: list[Any], dtype: np.dtype[Any]) -> AnyArray:
+    """The labels in order, as an array of the dtype of y."""
+    try:
+        ordered = sorted(labels)
+    except TypeError as cause:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+        raise InvalidData(
+            f"Unknown label type: labels of different types cannot be ordered ({kinds}). Convert y to one type."
+        ) from cause
+    classes = np.empty(len(ordered), dtype=dtype)
+    classes[:] = ordered
+    return classes

@@ -1,0 +1,228 @@
+"""The sweep: value and gradient of the loss, and on request Hessian, radius and trial steps, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dsyrk
+
+from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.packing import pack, unpack
+from daskml_dist.losses import Loss
+from daskml_dist.types import AnyArray, Chunk, FloatArray
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where the objective is asked for, for K problems: z = (x - centre) @ w + b + offset.
+
+    Centring keeps the Hessian well conditioned when the data are far from the origin.
+
+    Attributes
+    ----------
+    w : (K, p) coefficients.
+    b : (K,) intercepts at the centre.
+    centre : (p,).
+    intercept : whether b is free; if not, b and centre are zero and have no derivative.
+    """
+
+    w: FloatArray
+    b: FloatArray
+    centre: FloatArray
+    intercept: bool
+
+    @property
+    def raw_intercept(self) -> FloatArray:
+        """(K,) intercepts of z = x @ w + intercept + offset."""
+        return np.asarray(self.b - self.w @ self.centre)
+
+    @property
+    def theta(self) -> FloatArray:
+        """(K, q) all free parameters; q = p + 1 with an intercept, else p."""
+        return np.column_stack([self.w, self.b]) if self.intercept else self.w
+
+    def at(self, theta: FloatArray) -> Point:
+        """The point with these (K, q) free parameters."""
+        p = self.w.shape[1]
+        b = theta[:, p] if self.intercept else np.zeros(theta.shape[0])
+        return Point(theta[:, :p], b, self.centre, self.intercept)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SweepAnswer:
+    """Sums over rows of the weighted loss and of its derivatives.
+
+    Attributes
+    ----------
+    rows : n.
+    weight_sum : sum of the weights.
+    value : (K,).
+    gradient : (K, q), in the centred coordinates (w, b).
+    trials : (K, T) values at the trial steps.
+    hessian : (K, q, q), or None.
+    radius : the largest ``|L^-1 (x - centre, 1)|`` over rows with weight, or None.
+    """
+
+    rows: int
+    weight_sum: float
+    value: FloatArray
+    gradient: FloatArray
+    trials: FloatArray
+    hessian: FloatArray | None
+    radius: float | None
+
+
+@final
+@dataclass(frozen=True)
+class Sweep(Kernel[SweepAnswer]):
+    """Ask for value and gradient of sum_i s_i loss(y_i, z_i) at a point.
+
+    Attributes
+    ----------
+    loss : the loss.
+    point : where.
+    direction : (K, q) a direction d for the trial steps, or None.
+    steps : the values are wanted at theta + t d for these t as well.
+    hessian : whether the Hessian is wanted.
+    factor : (q, q) lower Cholesky factor L of a metric, if the radius in that metric is wanted.
+    """
+
+    loss: Loss
+    point: Point
+    direction: FloatArray | None = None
+    steps: tuple[float, ...] = ()
+    hessian: bool = False
+    factor: FloatArray | None = None
+
+    def chunk(self, chunk: Chunk) -> Part:
+        assert chunk.X is not None and chunk.y is not None
+        sums = _Sums(self, chunk.X.shape[1])
+        for where, x in row_blocks(chunk.X):
+            weight = None if chunk.weight is None else chunk.weight[where]
+            offset = None if chunk.offset is None else chunk.offset[where]
+            sums.add(x, chunk.y[where], weight, offset)
+        weight_sum = float(chunk.X.shape[0] if chunk.weight is None else chunk.weight.sum())
+        return sums.part(weight_sum)
+
+    def finish(self, total: Total) -> SweepAnswer:
+        radius2 = total.maxima.get("radius2")
+        packed = total.sums.get("hessian")
+        return SweepAnswer(
+            total.rows,
+            float(total.sums["weight_sum"]),
+            total.sums["value"],
+            total.sums["gradient"],
+            total.sums["trials"],
+            None if packed is None else np.stack([unpack(h) for h in packed]),
+            None if radius2 is None else float(np.sqrt(radius2)),
+        )
+
+
+class _Sums:
+    """Running sums over the row blocks of one chunk."""
+
+    def __init__(self, ask: Sweep, p: int) -> None:
+        self.ask = ask
+        self.single = ask.point.w.shape[0] == 1
+        self.w = ask.point.w[0] if self.single else ask.point.w.T  # (p,) or (p, K)
+        self.shift = ask.point.raw_intercept[0] if self.single else ask.point.raw_intercept
+        problems, q = ask.point.theta.shape
+        self.value = np.zeros(problems)
+        self.slopes = np.zeros(problems)
+        self.gradient = np.zeros((problems, p))
+        self.trials = np.zeros((problems, len(ask.steps)))
+        self.hessian = [np.zeros((q, q), order="F") for _ in range(problems)] if ask.hessian else []
+        self.radius2 = 0.0
+
+    def add(self, x: FloatArray, y: FloatArray, weight: FloatArray | None, offset: FloatArray | None) -> None:
+        """Add a block: x (B, p), y (B,), weight and offset (B,) or None."""
+        z = x @ self.w  # (B, p) @ (p,) -> (B,), or (B, K)
+        z += self.shift
+        if offset is not None:
+            z += offset if self.single else offset[:, None]
+        if not self.single:
+            y = np.broadcast_to(y[:, None], z.shape)
+        curvature = None
+        if self.ask.hessian:
+            value, slope, curvature = self.ask.loss.value_slope_curvature(y, z)
+        else:
+            value, slope = self.ask.loss.value_slope(y, z)
+        s = weight if weight is None or self.single else weight[:, None]
+        if s is not None:
+            value, slope = _weighted(s, value), _weighted(s, slope)
+        self.value += value.sum(axis=0)
+        self.slopes += slope.sum(axis=0)
+        self.gradient += slope @ x if self.single else slope.T @ x
+        if self.ask.steps:
+            self._add_trials(x, y, z, s)
+        if curvature is not None:
+            self._add_hessian(x, curvature if s is None else _weighted(s, curvature))
+        if self.ask.factor is not None:
+            self._add_radius(x, weight)
+
+    def _add_trials(self, x: FloatArray, y: FloatArray, z: FloatArray, s: FloatArray | None) -> None:
+        assert self.ask.direction is not None
+        along = self.ask.point.at(self.ask.direction)
+        change = x @ (along.w[0] if self.single else along.w.T)
+        change += along.raw_intercept[0] if self.single else along.raw_intercept
+        for column, step in enumerate(self.ask.steps):
+            value = self.ask.loss.value(y, z + step * change)
+            self.trials[:, column] += (value if s is None else _weighted(s, value)).sum(axis=0)
+
+    def _add_hessian(self, x: FloatArray, curvature: FloatArray) -> None:
+        centred = self._extended(x)
+        for k, hessian in enumerate(self.hessian):
+            root = np.sqrt(curvature if self.single else curvature[:, k])
+            # syrk on sqrt(curvature) x: half the work of a general product
+            self.hessian[k] = dsyrk(
+                1.0, (centred * root[:, None]).T, beta=1.0, c=hessian, lower=1, overwrite_c=1
+            )
+
+    def _add_radius(self, x: FloatArray, weight: FloatArray | None) -> None:
+        centred = self._extended(x)
+        if weight is not None:
+            centred = centred[weight > 0]
+        if centred.shape[0]:
+            scaled = solve_triangular(self.ask.factor, centred.T, lower=True, check_finite=False)
+            self.radius2 = max(self.radius2, float(np.einsum("ij,ij->j", scaled, scaled).max()))
+
+    def _extended(self, x: FloatArray) -> FloatArray:
+        """(B, q): the centred rows, and a column of ones with an intercept."""
+        if not self.ask.point.intercept:
+            return x
+        extended = np.empty((x.shape[0], x.shape[1] + 1))
+        np.subtract(x, self.ask.point.centre, out=extended[:, :-1])
+        extended[:, -1] = 1.0
+        return extended
+
+    def part(self, weight_sum: float) -> Part:
+        """What the chunk contributes, in the centred coordinates."""
+        gradient = self.gradient
+        if self.ask.point.intercept:
+            gradient = gradient - np.outer(self.slopes, self.ask.point.centre)
+            gradient = np.column_stack([gradient, self.slopes])
+        sums: dict[str, AnyArray] = {
+            "weight_sum": np.asarray(weight_sum),
+            "value": self.value,
+            "gradient": gradient,
+            "trials": self.trials,
+        }
+        if self.hessian:
+            sums["hessian"] = np.stack([pack(hessian) for hessian in self.hessian])
+        maxima: dict[str, Any] = {}
+        if self.ask.factor is not None:
+            maxima["radius2"] = np.asarray(self.radius2)
+        return Part(sums, maxima)
+
+
+def _weighted(s: FloatArray, values: FloatArray) -> FloatArray:
+    """s * values, where a zero weight silences even an infinite value."""
+    with np.errstate(invalid="ignore"):
+        product = s * values
+    return np.where(s == 0.0, 0.0, product) if not np.isfinite(product).all() else product

@@ -1,0 +1,62 @@
+"""The triangular factor of tall and skinny data, for problems that a Gram matrix cannot resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.blocks import block_rows
+from daskml_dist.kernels.moments import weighted_rows
+from daskml_dist.types import Chunk, FloatArray
+
+
+@final
+@dataclass(frozen=True)
+class TSQR(Kernel[FloatArray]):
+    """R with R'R = sum_i s_i u_i u_i', u = (x - x_shift, 1, y - offset - y_shift), never squared.
+
+    Demmel, Grigori, Hoemmen and Langou 2012, "Communication-optimal parallel and sequential QR and LU
+    factorizations". Factors are merged along a fixed binary tree over chunk ids: nodes are (level,
+    position), and two siblings are merged as soon as they meet, so the bits depend on the chunks alone.
+    """
+
+    x_shift: FloatArray
+    y_shift: FloatArray
+
+    def chunk(self, chunk: Chunk) -> Part:
+        p, t = self.x_shift.shape[0], self.y_shift.shape[0]
+        order = [*range(p), p + t, *range(p, p + t)]
+        tall = max(4 * (p + t + 1), block_rows(p))
+        factor = np.zeros((0, p + t + 1))
+        pile: list[FloatArray] = []
+        for rows in weighted_rows(chunk, self.x_shift, self.y_shift):
+            pile.append(rows[:, order])
+            if sum(block.shape[0] for block in pile) >= tall:
+                factor, pile = _factor([factor, *pile]), []
+        return Part(gathered={(0, chunk.id): _factor([factor, *pile])})
+
+    def fold(self, gathered: dict[Hashable, Any]) -> dict[Hashable, Any]:
+        nodes: dict[Any, Any] = dict(gathered)
+        for node in sorted(gathered):  # type: ignore[type-var]
+            while node in nodes:
+                level, position = node  # type: ignore[misc]
+                left, right = (level, position & ~1), (level, position | 1)
+                if left not in nodes or right not in nodes:
+                    break
+                node = (level + 1, position >> 1)
+                nodes[node] = _factor([nodes.pop(left), nodes.pop(right)])
+        return nodes
+
+    def finish(self, total: Total) -> FloatArray:
+        def first_chunk(node: Any) -> int:
+            return int(node[1] << node[0])
+
+        return _factor([total.gathered[node] for node in sorted(total.gathered, key=first_chunk)])
+
+
+def _factor(pile: list[FloatArray]) -> FloatArray:
+    return np.asarray(np.linalg.qr(np.concatenate(pile), mode="r"))

@@ -1,0 +1,66 @@
+"""The logistic loss of a binary target, logit link."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import numpy as np
+
+from daskml_dist.losses._base import Loss
+from daskml_dist.types import AnyArray, FloatArray
+
+
+@final
+class Logistic(Loss):
+    """loss(y, z) = log(1 + exp(z)) - y z, for y = 0 or 1.
+
+    Written with m = -z for y = 1 and m = z for y = 0, the loss is log(1 + exp(m)), which needs one
+    exponential for value, slope and curvature and cancels nowhere. |loss'''| <= loss'' (Bach 2010,
+    "Self-concordant analysis for logistic regression", section 2).
+    """
+
+    name: ClassVar[str] = "logistic"
+    self_concordance: ClassVar[float | None] = 1.0
+
+    def complain(self, y: AnyArray) -> str | None:
+        if np.all((y == 0) | (y == 1)):
+            return None
+        return "the target of a logistic loss is coded 0 or 1"
+
+    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        a = np.exp(-np.abs(z))
+        return np.log1p(a) + np.maximum((1.0 - 2.0 * y) * z, 0.0)
+
+    def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, slope, _, _ = self._parts(y, z)
+        return value, slope
+
+    def value_slope_curvature(
+        self, y: FloatArray, z: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        value, slope, a, one_plus_a = self._parts(y, z)
+        return value, slope, a / np.square(one_plus_a)
+
+    def mean(self, z: FloatArray) -> FloatArray:
+        a = np.exp(-np.abs(z))
+        return np.asarray(np.where(z >= 0.0, 1.0, a) / (1.0 + a))
+
+    def link(self, mean: FloatArray) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(mean) - np.log1p(-mean))
+
+    def stratum(self, y: FloatArray) -> AnyArray:
+        return y > 0.5
+
+    @staticmethod
+    def _parts(y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        sign = 1.0 - 2.0 * y
+        m = sign * z
+        a = np.exp(-np.abs(m))  # in (0, 1]: no overflow
+        one_plus_a = 1.0 + a
+        value = np.log1p(a)
+        value += np.maximum(m, 0.0)
+        slope = np.where(m >= 0.0, 1.0, a)
+        slope /= one_plus_a
+        slope *= sign
+        return value, slope, a, one_plus_a

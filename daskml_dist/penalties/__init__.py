@@ -1,0 +1,7 @@
+"""Penalties on the coefficients."""
+
+from daskml_dist.penalties._base import Penalty
+from daskml_dist.penalties.l2 import L2
+from daskml_dist.penalties.none import Unpenalised
+
+__all__ = ["L2", "Penalty", "Unpenalised"]

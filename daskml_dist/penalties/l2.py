@@ -1,0 +1,37 @@
+"""The squared Euclidean norm (ridge, Tikhonov)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from daskml_dist.penalties._base import Penalty
+from daskml_dist.types import FloatArray
+
+
+@final
+@dataclass(frozen=True)
+class L2(Penalty):
+    """penalty(w) = alpha |w|^2 / 2."""
+
+    alpha: float
+    name: ClassVar[str] = "l2"
+    smooth: ClassVar[bool] = True
+
+    def value(self, w: FloatArray) -> FloatArray:
+        return np.asarray(0.5 * self.alpha * np.sum(np.square(w), axis=-1))
+
+    def gradient(self, w: FloatArray) -> FloatArray:
+        return self.alpha * w
+
+    def curvature(self, w: FloatArray) -> FloatArray:
+        return np.full_like(w, self.alpha)
+
+    def prox(self, w: FloatArray, step: float) -> FloatArray:
+        return w / (1.0 + step * self.alpha)
+
+    @property
+    def strong_convexity(self) -> float:
+        return self.alpha

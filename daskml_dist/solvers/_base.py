@@ -1,0 +1,165 @@
+"""The contract of a solver: a conversation.
+
+``solve`` is a generator. It yields turns, each a question about the data with the state the solver
+is in, and is sent the answers. It does no input or output and knows neither Dask nor threads; the
+same text serves a cluster, threads, and a sample that is solved inside one task.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from daskml_dist.errors import UnsupportedCombination
+from daskml_dist.kernels import Point, Question, answer
+from daskml_dist.losses import Loss
+from daskml_dist.penalties import Penalty
+from daskml_dist.types import Chunk, FloatArray, GapKind
+
+
+@dataclass(frozen=True)
+class Problem:
+    """minimise F(w, b) = (1 / weight_sum) sum_i s_i loss(y_i, z_i) + penalty(w).
+
+    Attributes
+    ----------
+    loss, penalty, intercept : what F is made of.
+    rows, features, targets : n, p, t.
+    weight_sum : sum of the sample weights.
+    events : rows that the loss calls events (rare ones are over-sampled).
+    mean : (t,) weighted mean of y.
+    tol : the relative gap to reach.
+    max_passes : how often all rows may be read.
+    certify : prove the gap even where that costs more than two gradient passes.
+    streamed : the data are loaded anew for each question, so that a sample costs a pass.
+    seed : of the samples.
+    start : where to start, or None.
+    """
+
+    loss: Loss
+    penalty: Penalty
+    intercept: bool
+    rows: int
+    features: int
+    targets: int
+    weight_sum: float
+    events: int
+    mean: FloatArray
+    tol: float = 1e-6
+    max_passes: int = 100
+    certify: bool = False
+    streamed: bool = False
+    seed: int = 0
+    start: Point | None = None
+
+    @property
+    def parameters(self) -> int:
+        """q: the free parameters of one target."""
+        return self.features + self.intercept
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the last answer told."""
+
+    objective: float
+    gap: float
+    gap_kind: GapKind
+    gradient_norm: float
+    step_size: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a conversation stands: all that is needed to go on from here, as arrays and numbers.
+
+    ``point`` is the best point that was verified, or None; what else a solver remembers is in
+    ``arrays`` and ``numbers``.
+    """
+
+    passes: int = 0
+    point: Point | None = None
+    progress: Progress | None = None
+    arrays: Mapping[str, FloatArray] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question, and the state before its answer is known."""
+
+    question: Question[Any]
+    state: State
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The end of a conversation.
+
+    Attributes
+    ----------
+    state : the last state; ``state.point`` is the answer.
+    converged : whether ``tol`` was reached.
+    hessian : (q, q) Hessian of F at the point in the centred coordinates, where known.
+    notes : what the user should be warned of.
+    """
+
+    state: State
+    converged: bool
+    hessian: FloatArray | None = None
+    notes: tuple[str, ...] = ()
+
+
+Conversation = Generator[Turn, Any, Solution]
+
+
+class Solver(ABC):
+    """How to find the minimum. ``needs`` is checked before any data are touched."""
+
+    name: ClassVar[str]
+    #: what the loss and the penalty must be; see ``refuse``
+    needs: ClassVar[frozenset[str]]
+
+    @abstractmethod
+    def solve(self, problem: Problem, state: State | None = None) -> Conversation:
+        """Converse from the start, or go on from a state."""
+
+    def refuse(self, loss: Loss, penalty: Penalty) -> None:
+        """Raise UnsupportedCombination where this solver cannot solve the problem."""
+        has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}
+        for need in sorted(self.needs):
+            if not has[need]:
+                raise UnsupportedCombination(
+                    f"solver={self.name!r} needs a {need}; given were the loss {loss.name!r} and the penalty "
+                    f"{penalty.name!r}. Use solver='auto', which takes one that fits."
+                )
+
+
+def converse(conversation: Conversation, chunks: Iterable[Chunk]) -> Solution:
+    """Hold a whole conversation in this thread, over chunks in memory."""
+    held = list(chunks)
+    reply: Any = None
+    while True:
+        try:
+            turn = conversation.send(reply)
+        except StopIteration as stop:
+            solution: Solution = stop.value
+            return solution
+        reply = answer(turn.question, held, len(held))
+
+
+def centred(point: Point, centre: FloatArray) -> Point:
+    """The same model, with its intercept given at another centre."""
+    if not point.intercept:
+        return point
+    return replace(point, b=point.raw_intercept + point.w @ centre, centre=centre)
+
+
+def null_point(problem: Problem, centre: FloatArray) -> Point:
+    """The constant model: no features, and the intercept that the mean of y asks for."""
+    b = problem.loss.link(problem.mean[:1]) if problem.intercept else np.zeros(1)
+    return Point(np.zeros((1, problem.features)), b, centre, problem.intercept)

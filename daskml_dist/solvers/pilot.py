@@ -1,0 +1,96 @@
+"""The pilot: the problem solved on a sample, which gives a good start and a model of the Hessian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from daskml_dist.kernels import Point, Sweep, answer, Question
+from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
+from daskml_dist.solvers.descent import Evaluation, Policy, descend
+from daskml_dist.solvers.metric import Metric
+from daskml_dist.types import Chunk, FloatArray
+
+
+@final
+@dataclass(frozen=True)
+class PilotAnswer:
+    """Where to start, the Hessian of F on the sample there, and F of the constant model."""
+
+    point: Point
+    hessian: FloatArray
+    null_value: float
+    rows: int
+
+
+@final
+@dataclass(frozen=True)
+class Pilot:
+    """Solve a problem on a sample of its rows, inside the task that gathered them."""
+
+    problem: Problem
+
+    def __call__(self, sample: Chunk) -> PilotAnswer:
+        """Newton's method on a part of the sample, then on all of it."""
+        problem = self.problem
+        assert sample.X is not None
+        rows = sample.X.shape[0]
+        problem = replace(
+            problem,
+            tol=max(1e-2 * problem.parameters / rows, 1e-9),
+            max_passes=50,
+            certify=False,
+            streamed=False,
+        )
+        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        origin = null_point(problem, centre)
+        null_value = _value(problem, origin, sample)
+        if problem.start is not None:
+            start = centred(problem.start, centre)
+            return PilotAnswer(start, _hessian(problem, start, sample), null_value, rows)
+        start = origin
+        for stride in (8, 1):
+            part = _every(sample, stride)
+            if stride == 1 or part.X is not None and part.X.shape[0] > 20 * problem.parameters:
+                start = _solve(problem, start, part, null_value)
+        return PilotAnswer(start, _hessian(problem, start, sample), null_value, rows)
+
+
+def newton_from(problem: Problem, start: Point, null_value: float) -> Conversation:
+    """Damped Newton from a point, with the exact Hessian in each pass."""
+    metric = Metric.of(np.eye(problem.parameters))
+    return descend(problem, Policy("always", null_value), metric, State(), start)
+
+
+def weighted_mean(chunk: Chunk) -> FloatArray:
+    """(p,) mean of the features, by weight."""
+    assert chunk.X is not None
+    weight = np.ones(chunk.X.shape[0]) if chunk.weight is None else chunk.weight
+    return np.asarray(weight @ chunk.X / weight.sum())
+
+
+def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float) -> Point:
+    solution = converse(newton_from(problem, start, null_value), [replace(sample, id=0)])
+    return start if solution.state.point is None else solution.state.point
+
+
+def _every(sample: Chunk, stride: int) -> Chunk:
+    parts = (sample.X, sample.y, sample.weight, sample.offset)
+    return Chunk(0, *(None if part is None else np.ascontiguousarray(part[::stride]) for part in parts))
+
+
+def _evaluate(problem: Problem, point: Point, sample: Chunk, hessian: bool) -> Evaluation:
+    reply = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
+    return Evaluation.of(problem, point, reply)
+
+
+def _value(problem: Problem, point: Point, sample: Chunk) -> float:
+    return _evaluate(problem, point, sample, False).value
+
+
+def _hessian(problem: Problem, point: Point, sample: Chunk) -> FloatArray:
+    hessian = _evaluate(problem, point, sample, True).hessian
+    assert hessian is not None
+    return hessian

@@ -1,0 +1,102 @@
+"""The nouns that every room shares: arrays in, no behaviour beyond reading them.
+
+Notation (docs/notation.md): n rows, p features, K problems solved at once, t targets;
+w coefficients, b intercept, z = X @ w + b + offset the margin, s the sample weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+AnyArray = NDArray[Any]
+
+GapKind = Literal["closed-form", "self-concordance", "strong-convexity", "estimate"]
+"""How the gap is known. Everything but "estimate" is a proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One run of rows, as a kernel sees it.
+
+    Attributes
+    ----------
+    id : position of the chunk in the table; seeds its random numbers and names it in errors.
+    X : (n, p) features of any real dtype, or None where a kernel asks for the target only.
+    y : (n,) or (n, t) target, or None.
+    weight : (n,) sample weights, or None for all ones.
+    offset : (n,) what is added to the margin, or None for zeros.
+    """
+
+    id: int
+    X: AnyArray | None
+    y: AnyArray | None = None
+    weight: AnyArray | None = None
+    offset: AnyArray | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """X, y, weight and offset, aligned by rows and validated as far as is possible unread.
+
+    Either all of them are NumPy arrays (``lazy`` is False), or all of them are dask arrays with
+    the same row chunks and a single column chunk (``lazy`` is True).
+
+    Attributes
+    ----------
+    X : (n, p).
+    y : (n,) or (n, t), or None.
+    weight, offset : (n,), or None.
+    chunks : rows of each chunk in order, or None where some lengths are unknown until computed.
+    n_features : p.
+    feature_names : names of the columns where the container had string names, else None.
+    """
+
+    X: Any
+    y: Any
+    weight: Any
+    offset: Any
+    chunks: tuple[int, ...] | None
+    n_features: int
+    feature_names: AnyArray | None
+    lazy: bool
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """The parts that are there, by name."""
+        parts = {"X": self.X, "y": self.y, "weight": self.weight, "offset": self.offset}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one question cost: scheduler tasks, bytes of partials that were combined, seconds."""
+
+    tasks: int
+    partial_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of the history: what is known after a pass over the data.
+
+    ``gap`` is relative: (F - minimum) / max(F, F_null / 1000), the unit of ``tol``.
+    """
+
+    passes: int
+    question: str
+    objective: float
+    gap: float
+    gap_kind: GapKind
+    gradient_norm: float
+    step_size: float
+    rows: int
+    seconds: float
+    tasks: int
+    partial_bytes: int
