@@ -1,0 +1,8 @@
+"""Inputs: numpy, pandas, dask and xarray containers, recognised, read unread, and given back in kind."""
+
+from daskml_dist.inputs._apply import apply
+from daskml_dist.inputs._base import Kind
+from daskml_dist.inputs._read import measure_needed, read, row_counts
+from daskml_dist.inputs._recognise import features_of, kind_of
+
+__all__ = ["Kind", "apply", "features_of", "kind_of", "measure_needed", "read", "row_counts"]
