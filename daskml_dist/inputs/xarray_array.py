@@ -39,20 +39,24 @@ def _refuse_dims(X: Any) -> None:
 def _matrix(X: Any, *, estimator: object = None, min_rows: int = 0) -> Any:
     """The data of a DataArray, NumPy or dask as it was."""
     _refuse_dims(X)
-    if isinstance(X.data, da.Array):
-        return lazy_matrix(X.data, min_rows)
-    return checked_matrix(_loaded(X, "X"), estimator=estimator, min_rows=min_rows)
+    data = _data(X, "X")
+    if isinstance(data, da.Array):
+        return lazy_matrix(data, min_rows)
+    return checked_matrix(data, estimator=estimator, min_rows=min_rows)
 
 
-def _loaded(X: Any, name: str) -> AnyArray:
-    """The NumPy array in a DataArray."""
-    if not isinstance(X.data, np.ndarray):
+def _data(values: Any, name: str) -> Any:
+    """The NumPy or dask array in a DataArray; one that stands for a file and has no chunks is loaded."""
+    data = values.data
+    if isinstance(data, da.Array):
+        refuse_foreign_blocks(data, name)
+    elif not isinstance(data, np.ndarray):
         raise TypeError(
-            f"{name} is a DataArray over {type(X.data).__module__}.{type(X.data).__name__}; NumPy or dask "
+            f"{name} is a DataArray over {type(data).__module__}.{type(data).__name__}; NumPy or dask "
             f"is expected inside. Convert it with {name}.as_numpy()."
         )
-    refuse_masked(X.data, name)
-    return X.data
+    refuse_masked(data, name)
+    return data
 
 
 def refuse_other_labels(X: xr.DataArray, part: xr.DataArray, name: str) -> None:
@@ -98,10 +102,7 @@ class XarrayArray(Container):
         return _matrix(X, estimator=estimator, min_rows=min_rows)
 
     def column(self, values: Any, name: str) -> Any:
-        if isinstance(values.data, da.Array):
-            refuse_foreign_blocks(values.data, name)
-            return values.data
-        return _loaded(values, name)
+        return _data(values, name)
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         matrix = _matrix(X)

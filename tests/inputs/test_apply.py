@@ -166,6 +166,11 @@ def test_a_function_must_keep_its_promise():
         apply(X, lambda b: np.full(len(b), "truncated"), n_features=2, outputs=None, dtype="<U2")
 
 
+def test_a_narrower_result_is_widened():
+    result = apply(X, lambda b: np.arange(len(b), dtype=np.int32), n_features=2, outputs=None, dtype=float)
+    assert result.dtype == float
+
+
 def test_equal_calls_have_equal_names():
     x = da.from_array(X, chunks=3)
     assert one(x).name == one(x).name

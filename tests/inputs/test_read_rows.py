@@ -166,6 +166,7 @@ def test_partitions_without_rows_are_kept():
     table = read(kept[["a"]], kept["y"])
     assert per_chunk(table.y) == [[], [3, 4], [5, 6]]
     assert per_chunk(table.X) == [[], [[6.0], [8.0]], [[10.0], [12.0]]]
+    assert row_counts(kept[["a"]]).compute().tolist() == [0, 2, 2]
 
 
 @pytest.mark.parametrize("filesystem", ["fsspec", "arrow"])
