@@ -2,7 +2,18 @@
 
 from daskml_dist.inputs._apply import apply
 from daskml_dist.inputs._base import Kind
+from daskml_dist.inputs._lazy import is_lazy, made_lazy
 from daskml_dist.inputs._read import measure_needed, read, row_counts
 from daskml_dist.inputs._recognise import features_of, kind_of
 
-__all__ = ["Kind", "apply", "features_of", "kind_of", "measure_needed", "read", "row_counts"]
+__all__ = [
+    "Kind",
+    "apply",
+    "features_of",
+    "is_lazy",
+    "kind_of",
+    "made_lazy",
+    "measure_needed",
+    "read",
+    "row_counts",
+]

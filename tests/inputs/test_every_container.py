@@ -84,7 +84,9 @@ def test_chunks_are_those_of_the_container(container):
 
 def test_feature_names_are_those_of_the_container(container):
     kind, make = container
-    names = features_of(make(numbers()))[1]
+    X = make(numbers())
+    names = features_of(X)[1]
+    np.testing.assert_array_equal(read(X, like(X, np.arange(7))).feature_names, names)
     if kind in ("pandas", "dask dataframe", "xarray"):
         assert names.dtype == object
         assert names.tolist() == ["a", "b", "c"]

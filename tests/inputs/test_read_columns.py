@@ -79,6 +79,14 @@ def test_a_column_is_raveled_with_a_warning(y):
     np.testing.assert_array_equal(np.asarray(table.y), X[:, 0])
 
 
+def test_a_column_of_labels_keeps_them():
+    for y in (["no", "yes", "no", "no"], pd.array([1, 2, 1, 1], dtype="Int64")):
+        with pytest.warns(DataConversionWarning):
+            read_now = read(X, pd.DataFrame({"y": y})).y
+        assert read_now.tolist() == list(y)
+        assert read_now.dtype in (object, np.int64)
+
+
 def test_a_column_of_a_dask_dataframe_is_raveled_with_a_warning():
     frame = dd.from_pandas(pd.DataFrame(X, columns=["a", "b"]), npartitions=2)
     with pytest.warns(DataConversionWarning, match="column-vector y was passed"):

@@ -58,6 +58,11 @@ def test_containers_that_need_a_step_first_name_it(bad, message):
         read(bad, Y)
 
 
+def test_other_lazy_objects_are_not_computed(nothing_computes):
+    with nothing_computes, pytest.raises(TypeError, match="X is a xarray.*Variable"):
+        read(xr.Variable(["t", "f"], LAZY), Y)
+
+
 def test_sparse_blocks_are_refused():
     sparse = LAZY.map_blocks(scipy.sparse.csr_matrix)
     with pytest.raises(TypeError, match="Sparse data was passed for X"):
