@@ -1,1 +1,11 @@
-"""Interactive machine learning on Dask."""
+"""Interactive machine learning on Dask: certified optima in few passes over partitioned data."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from daskml_dist.saving import load, save
+
+__all__ = ["__version__", "load", "save"]
+
+__version__ = version("daskml_dist")

@@ -10,8 +10,9 @@ from daskml_dist.kernels._base import (
     answer,
     combine,
     finish,
-    sweep,
+    partial_answer,
 )
+from daskml_dist.kernels.accuracy import Accuracy
 from daskml_dist.kernels.coding import Coding
 from daskml_dist.kernels.exact_sum import ExactSum
 from daskml_dist.kernels.hessian_vector import HessianVector
@@ -22,7 +23,7 @@ from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
 from daskml_dist.kernels.tsqr import TSQR
 
 __all__ = [
-    "NOTHING",
+    "Accuracy",
     "Coding",
     "ExactSum",
     "Glimpse",
@@ -33,6 +34,7 @@ __all__ = [
     "LabelSurveyAnswer",
     "Moments",
     "MomentsAnswer",
+    "NOTHING",
     "Part",
     "Partial",
     "Point",
@@ -47,5 +49,5 @@ __all__ = [
     "answer",
     "combine",
     "finish",
-    "sweep",
+    "partial_answer",
 ]

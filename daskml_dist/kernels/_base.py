@@ -106,7 +106,7 @@ class Partial:
 NOTHING = Partial(0, 0, None, (), {}, {})
 
 
-def sweep(kernel: Kernel[Any], chunks: Iterable[Chunk]) -> Partial:
+def partial_answer(kernel: Kernel[Any], chunks: Iterable[Chunk]) -> Partial:
     """The joined parts of these chunks, each looked at once."""
     total = NOTHING
     waiting: list[Partial] = []
@@ -164,7 +164,7 @@ def finish(kernel: Kernel[A], partial: Partial, n_chunks: int) -> A:
 
 def answer(question: Question[B], chunks: Iterable[Chunk], n_chunks: int) -> B:
     """The answer to a question, in this thread: the reference for every backend."""
-    found: Any = finish(question.kernel, sweep(question.kernel, chunks), n_chunks)
+    found: Any = finish(question.kernel, partial_answer(question.kernel, chunks), n_chunks)
     return found if question.then is None else question.then(found)
 
 

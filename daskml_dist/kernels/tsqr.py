@@ -17,7 +17,7 @@ from daskml_dist.types import Chunk, FloatArray
 @final
 @dataclass(frozen=True)
 class TSQR(Kernel[FloatArray]):
-    """R with R'R = sum_i s_i u_i u_i', u = (x - x_shift, 1, y - offset - y_shift), never squared.
+    """R with R'R = sum_i s_i u_i u_i', u = (1, x - x_shift, y - offset - y_shift), never squared.
 
     Demmel, Grigori, Hoemmen and Langou 2012, "Communication-optimal parallel and sequential QR and LU
     factorizations". Factors are merged along a fixed binary tree over chunk ids: nodes are (level,
@@ -29,7 +29,7 @@ class TSQR(Kernel[FloatArray]):
 
     def chunk(self, chunk: Chunk) -> Part:
         p, t = self.x_shift.shape[0], self.y_shift.shape[0]
-        order = [*range(p), p + t, *range(p, p + t)]
+        order = [p + t, *range(p + t)]  # the column of ones first: the rest of R is centred
         tall = max(4 * (p + t + 1), block_rows(p))
         factor = np.zeros((0, p + t + 1))
         pile: list[FloatArray] = []

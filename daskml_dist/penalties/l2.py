@@ -14,9 +14,9 @@ from daskml_dist.types import FloatArray
 @final
 @dataclass(frozen=True)
 class L2(Penalty):
-    """penalty(w) = alpha |w|^2 / 2."""
+    """penalty(w) = alpha |w|^2 / 2; ``alpha`` is one number, or one for each of K problems."""
 
-    alpha: float
+    alpha: float | FloatArray
     name: ClassVar[str] = "l2"
     smooth: ClassVar[bool] = True
 
@@ -24,14 +24,19 @@ class L2(Penalty):
         return np.asarray(0.5 * self.alpha * np.sum(np.square(w), axis=-1))
 
     def gradient(self, w: FloatArray) -> FloatArray:
-        return self.alpha * w
+        return np.asarray(self._column * w)
 
     def curvature(self, w: FloatArray) -> FloatArray:
-        return np.full_like(w, self.alpha)
+        return np.asarray(self._column * np.ones_like(w))
 
     def prox(self, w: FloatArray, step: float) -> FloatArray:
-        return w / (1.0 + step * self.alpha)
+        return np.asarray(w / (1.0 + step * self._column))
 
     @property
     def strong_convexity(self) -> float:
-        return self.alpha
+        return float(np.min(self.alpha))
+
+    @property
+    def _column(self) -> FloatArray:
+        """alpha in a shape that multiplies (p,) or (K, p)."""
+        return np.asarray(self.alpha)[..., None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from daskml_dist.types import FloatArray
 
 _TRIAL_STEPS = (-0.75, -0.5, 1.0)  # beside the full step: a quarter, a half and twice of it
 _REJECTIONS = 30
+_SAFETY = 16.0  # the second pass in a metric gains less than the first
+_MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
 
 
 @final
@@ -25,12 +27,32 @@ class Policy:
 
     Attributes
     ----------
-    hessian : "always", "never", or "when slow": once a pass gains less than a factor ten.
-    null_value : F of the constant model: the scale of the relative gap.
+    hessian : "always", "never", or "when needed": where the metric alone would take too many passes.
+    null_value : F of the constant model, the scale of the relative gap; NaN where the first point is that model.
+    contraction : the factor by which a pass is expected to shrink the gap in the metric of the start.
+    prove : whether a Hessian that is known shall also prove the gap.
     """
 
-    hessian: str
-    null_value: float
+    hessian: Literal["always", "never", "when needed"]
+    null_value: float = np.nan
+    contraction: float = 1.0
+    prove: bool = True
+
+    def wants_hessian(self, problem: Problem, gap_before: float, gained: float) -> bool:
+        """Whether the next pass should ask for the Hessian.
+
+        ``gap_before`` and ``gained`` are the last relative gap and the last pass's factor on it. The next
+        pass verifies a gap of about gap_before * rate; if that is not the end, the pass after
+        it should be, and with the Hessian it will.
+        """
+        if self.hessian != "when needed":
+            return self.hessian == "always" or problem.certify
+        rate = max(self.contraction, gained)
+        if not np.isfinite(gap_before):
+            needed = rate > 0.1
+        else:
+            needed = gap_before * rate > problem.tol and _SAFETY * gap_before * rate**2 > problem.tol
+        return problem.certify or (needed and (problem.parameters <= _MODERATE or rate > 0.1))
 
 
 @final
@@ -69,51 +91,66 @@ class Evaluation:
 
 def descend(problem: Problem, policy: Policy, metric: Metric, state: State, first: Point) -> Conversation:
     """Quasi-Newton descent from ``first``, in a metric that learns from each pass."""
-    last: Evaluation | None = None
-    step = np.zeros(problem.parameters)
-    t, gap_before, slow, rejected = 1.0, np.inf, False, 0
+    line = _Line(None, np.zeros(problem.parameters))
+    gap_before, gained = np.inf, 0.0
     point = first
     while True:
-        exact = policy.hessian == "always" or problem.certify or (policy.hessian == "when slow" and slow)
-        question = _question(problem, point, metric, exact, step if rejected or _far(gap_before) else None)
-        reply: SweepAnswer = yield Turn(Question(question), state)
+        exact = policy.wants_hessian(problem, gap_before, gained)
+        trials = line.step if line.rejected or _far(gap_before) else None
+        reply: SweepAnswer = yield Turn(
+            Question(_question(problem, point, metric if policy.prove else None, exact, trials)), state
+        )
         here = Evaluation.of(problem, point, reply)
-        passes = state.passes + 1
-        if last is not None:
-            start = OnLine(0.0, last.value, float(last.gradient @ step) / t)
-            end = OnLine(t, here.value, float(here.gradient @ step) / t)
-            if not acceptable(start, end) and rejected < _REJECTIONS:
-                rejected += 1
-                state = replace(state, passes=passes)
-                if passes >= problem.max_passes:
-                    return Solution(state, False)
-                shrunk = shorter(start, end, here.trials(problem, step, t))
-                step, t = step * (shrunk / t), shrunk
-                point = point.at((last.point.theta[0] + step)[None])
-                continue
-            if rejected >= _REJECTIONS:
-                return Solution(replace(state, passes=passes), False, notes=(STALLED,))
-            metric = metric.updated(step, here.gradient - last.gradient)
-        rejected, t = 0, 1.0
-        proof = None
+        state = replace(state, passes=state.passes + 1)
+        if line.start is not None and not line.accepts(here):
+            if line.rejected == _REJECTIONS or state.passes >= problem.max_passes:
+                return Solution(state, False, notes=(STALLED,) if line.rejected == _REJECTIONS else ())
+            line = line.shortened(problem, here)
+            point = line.target
+            continue
+        if line.start is not None:
+            metric = metric.updated(line.step, here.gradient - line.start.gradient)
+        proof = _proof(problem, here, metric)
         if here.hessian is not None:
-            proof = _proof(problem, here, metric)
             metric = Metric.of(here.hessian)
         step = -metric.solve(here.gradient)
-        gap = _gap(problem, here, step, proof)
-        scale = max(abs(here.value), 1e-3 * policy.null_value, np.finfo(np.float64).tiny)
-        relative = gap.value / scale
-        progress = Progress(
-            here.value, relative, gap.kind, float(np.linalg.norm(here.gradient)), float(np.linalg.norm(step))
-        )
-        state = State(passes, point, progress, _memory(metric), {"null_value": policy.null_value})
-        if relative <= problem.tol:
-            return _finished(problem, here, state, step, proof, scale)
-        if passes >= problem.max_passes:
+        policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
+        state, gap = _verified(problem, policy, here, step, metric, proof, state)
+        if gap <= problem.tol:
+            return _finished(here, state, step, proof)
+        if state.passes >= problem.max_passes:
             return Solution(state, False, here.hessian)
-        slow = relative > 0.1 * gap_before
-        gap_before = relative
-        last, point = here, here.point.at((here.point.theta[0] + step)[None])
+        gained, gap_before = (gap / gap_before if np.isfinite(gap_before) else 0.0), gap
+        line = _Line(here, step)
+        point = line.target
+
+
+@final
+@dataclass(frozen=True)
+class _Line:
+    """The line from the last accepted point to the one that is asked for now."""
+
+    start: Evaluation | None
+    step: FloatArray
+    t: float = 1.0
+    rejected: int = 0
+
+    @property
+    def target(self) -> Point:
+        assert self.start is not None
+        return self.start.point.at((self.start.point.theta[0] + self.step)[None])
+
+    def _ends(self, here: Evaluation) -> tuple[OnLine, OnLine]:
+        assert self.start is not None
+        slopes = [float(end.gradient @ self.step) / self.t for end in (self.start, here)]
+        return OnLine(0.0, self.start.value, slopes[0]), OnLine(self.t, here.value, slopes[1])
+
+    def accepts(self, here: Evaluation) -> bool:
+        return acceptable(*self._ends(here))
+
+    def shortened(self, problem: Problem, here: Evaluation) -> _Line:
+        t = shorter(*self._ends(here), here.trials(problem, self.step, self.t))
+        return _Line(self.start, self.step * (t / self.t), t, self.rejected + 1)
 
 
 STALLED = (
@@ -128,15 +165,17 @@ def _far(relative_gap: float) -> bool:
 
 
 def _question(
-    problem: Problem, point: Point, metric: Metric, exact: bool, direction: FloatArray | None
+    problem: Problem, point: Point, metric: Metric | None, exact: bool, direction: FloatArray | None
 ) -> Sweep:
+    """The sweep at a point; with a metric and a Hessian, also the radius that a proof needs."""
+    proving = metric is not None and exact and problem.loss.self_concordance is not None
     return Sweep(
         problem.loss,
         point,
         direction=None if direction is None else direction[None],
         steps=() if direction is None else _TRIAL_STEPS,
         hessian=exact,
-        factor=metric.cholesky_factor if exact and problem.loss.self_concordance is not None else None,
+        factor=metric.cholesky_factor if proving and metric is not None else None,
     )
 
 
@@ -158,16 +197,44 @@ def _gap(problem: Problem, here: Evaluation, step: FloatArray, proof: Proof | No
     return min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
 
 
-def _finished(
-    problem: Problem, here: Evaluation, state: State, step: FloatArray, proof: Proof | None, scale: float
-) -> Solution:
-    """Take the Newton step that the exact Hessian offers for nothing, where that is proven to be better."""
+def _verified(
+    problem: Problem,
+    policy: Policy,
+    here: Evaluation,
+    step: FloatArray,
+    metric: Metric,
+    proof: Proof | None,
+    state: State,
+) -> tuple[State, float]:
+    """The state that knows this point, and its relative gap."""
+    gap = _gap(problem, here, step, proof)
+    scale = _scale(here, policy.null_value)
+    progress = Progress(
+        objective=here.value,
+        gap=gap.value / scale,
+        gap_kind=gap.kind,
+        gradient_norm=float(np.linalg.norm(here.gradient)),
+        step_size=float(np.linalg.norm(step)),
+    )
+    numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
+    return State(state.passes, here.point, progress, _memory(metric), numbers), progress.gap
+
+
+def _scale(here: Evaluation, null_value: float) -> float:
+    """What a relative gap is relative to."""
+    return float(max(abs(here.value), 1e-3 * null_value, np.finfo(np.float64).tiny))
+
+
+def _finished(here: Evaluation, state: State, step: FloatArray, proof: Proof | None) -> Solution:
+    """Take the Newton step that the exact Hessian offers for nothing, where it is proven to be better."""
     if proof is None or state.progress is None:
         return Solution(state, True, here.hessian)
-    after = proof.gap_after_step(here.value)
-    if after.value >= proof.gap(here.value).value:
+    before, after = proof.gap(here.value), proof.gap_after_step(here.value)
+    if after.value >= before.value:
         return Solution(state, True, here.hessian)
-    progress = replace(state.progress, gap=after.value / scale, gap_kind=after.kind)
+    progress = replace(
+        state.progress, gap=state.progress.gap * after.value / before.value, gap_kind=after.kind
+    )
     point = here.point.at((here.point.theta[0] + step)[None])
     return Solution(replace(state, point=point, progress=progress), True, here.hessian)
 

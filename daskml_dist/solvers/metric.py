@@ -22,7 +22,7 @@ class Metric:
     Attributes
     ----------
     scale : (q,) the diagonal of D.
-    factor : (q, q) lower triangular L.
+    factor : (q, q) lower triangular L, or empty for the identity.
     steps, changes : (m, q) pairs of steps and of the changes of the gradient along them.
     """
 
@@ -49,10 +49,17 @@ class Metric:
             factor = np.eye(q)
         return cls(scale, factor, np.empty((0, q)), np.empty((0, q)))
 
+    @classmethod
+    def diagonal(cls, diagonal: FloatArray) -> Metric:
+        """The metric of a diagonal matrix, which is never formed."""
+        scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+        q = scale.shape[0]
+        return cls(scale, np.empty((0, 0)), np.empty((0, q)), np.empty((0, q)))
+
     @property
     def cholesky_factor(self) -> FloatArray:
         """Lower triangular C with M = C C'."""
-        return np.asarray(self.scale[:, None] * self.factor)
+        return np.diag(self.scale) if self.factor.size == 0 else self.scale[:, None] * self.factor
 
     def solve(self, gradient: FloatArray) -> FloatArray:
         """B^-1 g, where B is M updated by the pairs (L-BFGS two-loop recursion; Nocedal 1980)."""
@@ -62,7 +69,10 @@ class Metric:
         for i in range(len(inner) - 1, -1, -1):
             along[i] = self.steps[i] @ g / inner[i]
             g -= along[i] * self.changes[i]
-        g = cho_solve((self.factor, True), g / self.scale, check_finite=False) / self.scale
+        g /= self.scale
+        if self.factor.size:
+            g = cho_solve((self.factor, True), g, check_finite=False)
+        g /= self.scale
         for i in range(len(inner)):
             g += (along[i] - self.changes[i] @ g / inner[i]) * self.steps[i]
         return g

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
-from daskml_dist.kernels import Point, Sweep, answer, Question
+from daskml_dist.kernels import Point, Question, Sweep, answer
 from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
 from daskml_dist.solvers.descent import Evaluation, Policy, descend
 from daskml_dist.solvers.metric import Metric
@@ -17,12 +18,21 @@ from daskml_dist.types import Chunk, FloatArray
 @final
 @dataclass(frozen=True)
 class PilotAnswer:
-    """Where to start, the Hessian of F on the sample there, and F of the constant model."""
+    """Where to start, and what the sample tells of F there.
+
+    Attributes
+    ----------
+    point : the minimum over the sample, or the given start.
+    hessian : (q, q) of F on the sample.
+    null_value : F of the constant model.
+    contraction : the factor by which a step in this metric is expected to shrink the gap: the mean
+        square of the relative error of the Hessian, from its two halves.
+    """
 
     point: Point
     hessian: FloatArray
     null_value: float
-    rows: int
+    contraction: float
 
 
 @final
@@ -48,20 +58,21 @@ class Pilot:
         origin = null_point(problem, centre)
         null_value = _value(problem, origin, sample)
         if problem.start is not None:
-            start = centred(problem.start, centre)
-            return PilotAnswer(start, _hessian(problem, start, sample), null_value, rows)
+            return _told(problem, centred(problem.start, centre), sample, null_value)
         start = origin
         for stride in (8, 1):
             part = _every(sample, stride)
             if stride == 1 or part.X is not None and part.X.shape[0] > 20 * problem.parameters:
                 start = _solve(problem, start, part, null_value)
-        return PilotAnswer(start, _hessian(problem, start, sample), null_value, rows)
+        return _told(problem, start, sample, null_value)
 
 
-def newton_from(problem: Problem, start: Point, null_value: float) -> Conversation:
+def newton_from(
+    problem: Problem, start: Point, null_value: float = np.nan, *, prove: bool = True
+) -> Conversation:
     """Damped Newton from a point, with the exact Hessian in each pass."""
     metric = Metric.of(np.eye(problem.parameters))
-    return descend(problem, Policy("always", null_value), metric, State(), start)
+    return descend(problem, Policy("always", null_value, prove=prove), metric, State(), start)
 
 
 def weighted_mean(chunk: Chunk) -> FloatArray:
@@ -72,13 +83,22 @@ def weighted_mean(chunk: Chunk) -> FloatArray:
 
 
 def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float) -> Point:
-    solution = converse(newton_from(problem, start, null_value), [replace(sample, id=0)])
+    solution = converse(newton_from(problem, start, null_value, prove=False), [replace(sample, id=0)])
     return start if solution.state.point is None else solution.state.point
 
 
-def _every(sample: Chunk, stride: int) -> Chunk:
+def _told(problem: Problem, point: Point, sample: Chunk, null_value: float) -> PilotAnswer:
+    halves = [_hessian(problem, point, _every(sample, 2, start)) for start in (0, 1)]
+    mean = 0.5 * (halves[0] + halves[1])
+    factor = Metric.of(mean).cholesky_factor
+    half_error = solve_triangular(factor, 0.5 * (halves[0] - halves[1]), lower=True)
+    error = solve_triangular(factor, half_error.T, lower=True)
+    return PilotAnswer(point, mean, null_value, float(np.sum(np.square(error))) / problem.parameters)
+
+
+def _every(sample: Chunk, stride: int, start: int = 0) -> Chunk:
     parts = (sample.X, sample.y, sample.weight, sample.offset)
-    return Chunk(0, *(None if part is None else np.ascontiguousarray(part[::stride]) for part in parts))
+    return Chunk(0, *(None if part is None else np.ascontiguousarray(part[start::stride]) for part in parts))
 
 
 def _evaluate(problem: Problem, point: Point, sample: Chunk, hessian: bool) -> Evaluation:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
-
-import numpy as np
+from typing import ClassVar, Literal, final
 
 from daskml_dist.kernels import Question, Sample
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
@@ -24,7 +22,7 @@ class ProgressiveNewton(Solver):
     The minimum over m random rows has an excess of about (q / 2) (1 / m - 1 / n), and the metric of
     the sample contracts the rest by about q / m a pass; pairs of full gradients (L-BFGS) add to that.
     The Hessian of all rows is asked for where it is cheap (then the gap is proven), where it was asked to be
-    certified, or once a pass gains less than a factor ten. Mokhtari et al. 2016 (Ada Newton), Bollapragada
+    certified, or where the sample predicts that more passes would be needed without it. Mokhtari et al. 2016 (Ada Newton), Bollapragada
     et al. 2018; we differ in keeping one sample metric and correcting it by pairs of full gradients.
     """
 
@@ -33,12 +31,12 @@ class ProgressiveNewton(Solver):
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
-            policy = Policy(_hessians(problem, problem.rows), state.numbers["null_value"])
+            numbers = state.numbers
+            policy = Policy(_hessians(problem), numbers["null_value"], numbers["contraction"])
             return (yield from descend(problem, policy, metric_of(state), state, state.point))
-        state = State()
-        pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), state)
+        pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), State())
+        policy = Policy(_hessians(problem), pilot.null_value, pilot.contraction)
         state = State(passes=1 if problem.streamed else 0)
-        policy = Policy(_hessians(problem, pilot.rows), pilot.null_value)
         return (yield from descend(problem, policy, Metric.of(pilot.hessian), state, pilot.point))
 
 
@@ -57,8 +55,7 @@ def sample_for(problem: Problem) -> Sample:
     return Sample(problem.loss, rates[0], rates[1], problem.seed)
 
 
-def _hessians(problem: Problem, sample_rows: int) -> str:
+def _hessians(problem: Problem) -> Literal["always", "when needed"]:
     q = problem.parameters
-    if q <= CHEAP_PARAMETERS or problem.rows * float(q) ** 2 <= CHEAP_FLOPS:
-        return "always"
-    return "when slow"
+    cheap = q <= CHEAP_PARAMETERS or problem.rows * float(q) ** 2 <= CHEAP_FLOPS
+    return "always" if cheap else "when needed"

@@ -1,0 +1,81 @@
+"""The contract of the hands: the only room that makes Dask or threads work."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
+
+from daskml_dist.kernels import Coding, Question
+from daskml_dist.partition import Plan
+from daskml_dist.types import Cost, Table
+
+B = TypeVar("B")
+
+
+@final
+@dataclass(frozen=True)
+class Holding:
+    """What the hands hold: facts from which a partition is planned.
+
+    Attributes
+    ----------
+    rows : rows of each chunk (a guess of 1 each where they are unknown).
+    locations : the worker that holds each chunk, or None.
+    slots : the worker of each thread.
+    streamed : whether chunks are loaded anew for each question, because they do not fit in memory.
+    """
+
+    rows: tuple[int, ...]
+    locations: tuple[str | None, ...]
+    slots: tuple[str, ...]
+    streamed: bool
+
+
+class Hands(ABC):
+    """Holds a table and answers questions about it.
+
+    Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
+    ``close`` at the end. All backends give the same bits.
+    """
+
+    cost: Cost
+
+    @abstractmethod
+    def hold(self, table: Table) -> Holding:
+        """Bring the table's chunks to where they stay, or prepare to stream them."""
+
+    @abstractmethod
+    def place(self, plan: Plan) -> None:
+        """Give each worker its shards."""
+
+    @abstractmethod
+    def code(self, coding: Coding) -> None:
+        """From now on kernels see coded targets."""
+
+    @abstractmethod
+    def answer(self, question: Question[B]) -> B:
+        """Ask all shards, combine what they say, and finish the answer."""
+
+    @abstractmethod
+    def compute(self, small: Any) -> Any:
+        """The value of a small dask collection, such as the lengths of chunks."""
+
+    @abstractmethod
+    def publish(self, topic: str, message: Mapping[str, Any]) -> None:
+        """Tell whoever listens to the topic; returns at once."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything that was held."""
+
+    @property
+    @abstractmethod
+    def graph(self) -> Any:
+        """The graph of the last question as a ``dask.delayed.Delayed``, or None."""
+
+    @property
+    @abstractmethod
+    def dashboard(self) -> str | None:
+        """Address of the dashboard, or None."""

@@ -1,0 +1,63 @@
+"""Which hands to use: those of the current client, of a scheduler, or threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import Client, get_client
+
+from daskml_dist.cluster._base import Hands
+from daskml_dist.cluster.in_process import InProcess
+from daskml_dist.cluster.on_dask import OnDask
+from daskml_dist.cluster.supervisor import Patience
+from daskml_dist.errors import UnsupportedParameter
+
+
+def connect(scheduler: Any = None, *, lazy: bool = True, patience: Patience | None = None) -> Hands:
+    """Hands for a fit.
+
+    Parameters
+    ----------
+    scheduler : None for the current ``distributed.Client``, if there is one and the data are lazy, else threads of
+        this process; "threads"; a Client; or the address of a scheduler.
+    lazy : whether the data are a dask collection. Data in the memory of this process are not sent
+        to a cluster unless a scheduler is named.
+    patience : how long to wait for the cluster.
+    """
+    if scheduler is None:
+        client = _current_client() if lazy else None
+        return InProcess() if client is None else OnDask(client, patience)
+    if scheduler == "threads":
+        return InProcess()
+    if isinstance(scheduler, Client):
+        if scheduler.asynchronous:
+            raise UnsupportedParameter(
+                "scheduler is an asynchronous Client, and fit blocks. Use Client(..., asynchronous=False)."
+            )
+        return OnDask(scheduler, patience)
+    if isinstance(scheduler, str) and "://" in scheduler:
+        return OnDask(_client_of(scheduler), patience)
+    raise UnsupportedParameter(
+        f"scheduler={scheduler!r} was given; expected None, 'threads', a distributed.Client, or the address of a "
+        "scheduler such as 'tcp://10.0.0.1:8786'."
+    )
+
+
+def _current_client() -> Client | None:
+    try:
+        client: Client = get_client(timeout=0)
+    except ValueError:
+        return None
+    return None if client.asynchronous else client
+
+
+def _client_of(address: str) -> Client:
+    """The client of this process for a scheduler; made once, kept open, and not made the default."""
+    known = _clients.get(address)
+    if known is None or known.status != "running":
+        known = Client(address, set_as_default=False)
+        _clients[address] = known
+    return known
+
+
+_clients: dict[str, Client] = {}

@@ -1,0 +1,139 @@
+"""Threads in this process: the reference backend, and the fast one for data in memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, final
+from uuid import uuid4
+
+import dask
+import numpy as np
+
+from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster.blas import hold_blas, release_blas
+from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
+from daskml_dist.cluster.recipes import chunk_of, recipes
+from daskml_dist.cluster.shards import RecipeShard, ResidentShard, Shard
+from daskml_dist.kernels import NOTHING, Coding, Partial, Question, combine, finish, partial_answer
+from daskml_dist.partition import Plan
+from daskml_dist.types import Chunk, Cost, Table
+
+B = TypeVar("B")
+
+_CHUNK_ELEMENTS = 1 << 22  # of X, in a chunk that is cut from an array in memory: 32 MiB
+
+
+@final
+class InProcess(Hands):
+    """Answers with a pool of threads; BLAS itself is held to one thread meanwhile."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.cost = Cost(0, 0, 0.0)
+        self._id = f"in-process-{uuid4().hex}"
+        self._coding = Coding()
+        self._token = "raw"
+        self._chunks: list[Chunk] = []
+        self._recipes: list[Any] = []
+        self._shards: list[Shard] = []
+        self._pool: ThreadPoolExecutor | None = None
+        hold_blas(self._id)
+
+    def hold(self, table: Table) -> Holding:
+        streamed = False
+        if not table.lazy:
+            self._chunks = _cut(table)
+        else:
+            size = table_bytes(table)
+            streamed = size is not None and size > RESIDENT_SHARE * process_limit()
+            if streamed:
+                self._recipes = recipes(table)
+            else:
+                self._chunks = self._load(table)
+        rows = table.chunks if streamed else tuple(_rows(chunk) for chunk in self._chunks)
+        assert rows is not None
+        return Holding(rows, (None,) * len(rows), ("this process",) * self.threads, streamed)
+
+    def place(self, plan: Plan) -> None:
+        if self._recipes:
+            self._shards = [RecipeShard(tuple(self._recipes[i] for i in ids)) for ids in plan.shards]
+        else:
+            self._shards = [ResidentShard(tuple(self._chunks[i] for i in ids)) for ids in plan.shards]
+
+    def code(self, coding: Coding) -> None:
+        self._coding, self._token = coding, uuid4().hex
+
+    def answer(self, question: Question[B]) -> B:
+        began = time.monotonic()
+        kernel = question.kernel
+
+        def ask(shard: Shard) -> Partial:
+            return partial_answer(kernel, shard.chunks(self._coding, self._token, kernel.reads_features))
+
+        partials = (
+            [ask(self._shards[0])] if len(self._shards) == 1 else list(self._threads().map(ask, self._shards))
+        )
+        total = NOTHING
+        for partial in partials:
+            total = combine(kernel, total, partial)
+        found: Any = finish(kernel, total, len(self._chunks) or len(self._recipes))
+        if question.then is not None:
+            found = question.then(found)
+        moved = sum(partial.nbytes for partial in partials)
+        self.cost = Cost(2 * len(partials) - 1, moved, time.monotonic() - began)
+        return found  # type: ignore[no-any-return]
+
+    def compute(self, small: Any) -> Any:
+        return dask.compute(small, scheduler="threads")[0]
+
+    def publish(self, topic: str, message: Mapping[str, Any]) -> None:
+        """Nobody listens to a topic without a cluster."""
+
+    def close(self) -> None:
+        self._chunks, self._recipes, self._shards = [], [], []
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        release_blas(self._id)
+
+    @property
+    def graph(self) -> Any:
+        return None
+
+    @property
+    def dashboard(self) -> str | None:
+        return None
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="daskml-dist")
+        return self._pool
+
+    def _load(self, table: Table) -> list[Chunk]:
+        """Compute all blocks, each of which stays an array of its own."""
+        columns = [part.to_delayed().ravel().tolist() for part in table.columns.values()]
+        computed = dask.compute(*columns, scheduler="threads", num_workers=self.threads)
+        return [
+            chunk_of(i, dict(zip(table.columns, blocks, strict=True)))
+            for i, blocks in enumerate(zip(*computed, strict=True))
+        ]
+
+
+def _rows(chunk: Chunk) -> int:
+    part = chunk.X if chunk.X is not None else chunk.y
+    assert part is not None
+    return int(part.shape[0])
+
+
+def _cut(table: Table) -> list[Chunk]:
+    """Views of arrays in memory; their size depends on p alone, so that the bits do not depend on threads."""
+    rows = max(_CHUNK_ELEMENTS // max(table.n_features, 1), 1)
+    parts = table.columns
+    n = next(iter(parts.values())).shape[0]
+    starts = range(0, max(n, 1), rows)
+    return [
+        chunk_of(i, {name: np.asarray(part[start : start + rows]) for name, part in parts.items()})
+        for i, start in enumerate(starts)
+    ]

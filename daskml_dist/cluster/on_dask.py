@@ -1,0 +1,251 @@
+"""A dask.distributed cluster: each pass is a graph of delayed kernels over resident or streamed shards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar, final
+from uuid import uuid4
+
+import dask
+from dask.delayed import Delayed
+from distributed import Client, Future, futures_of
+
+from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster.blas import release_blas
+from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
+from daskml_dist.cluster.recipes import block_keys, recipes
+from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
+from daskml_dist.cluster.supervisor import Patience, Supervisor
+from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
+from daskml_dist.errors import InvalidData
+from daskml_dist.kernels import Coding, Question
+from daskml_dist.partition import Plan, in_place
+from daskml_dist.types import Cost, Table
+
+B = TypeVar("B")
+
+
+@final
+class OnDask(Hands):
+    """Answers with the workers of a cluster.
+
+    Data that fit are persisted, and each worker thread gets the chunks that are already there as
+    one shard. Data that do not fit are loaded chunk by chunk within the task that asks. Either way a
+    pass is one task a thread and a tree of a few tasks that join them.
+    """
+
+    def __init__(self, client: Client, patience: Patience | None = None) -> None:
+        self.client = client
+        self.cost = Cost(0, 0, 0.0)
+        self.supervisor = Supervisor(client, patience or Patience())
+        self._id = f"daskml-dist-{uuid4().hex[:12]}"
+        self._coding, self._token = Coding(), "raw"
+        self._table: Table | None = None
+        self._blocks: dict[Hashable, Future] = {}
+        self._keys: list[dict[str, Hashable]] = []
+        self._rows: tuple[int, ...] = ()
+        self._streamed = False
+        self._plan: Plan | None = None
+        self._shards: list[Future] = []
+        self._graph: Delayed | None = None
+
+    def hold(self, table: Table) -> Holding:
+        self._table = table
+        self.supervisor.wait_for_workers()
+        self._streamed = self._too_large(table)
+        if self._streamed:
+            self._keys = [{} for _ in table.chunks or ()]
+            self._rows = table.chunks or ()
+            return Holding(self._rows, (None,) * len(self._rows), self._slots(), True)
+        self._persist()
+        self._rows = table.chunks or self._measure([keys.get("X", keys["y"]) for keys in self._keys])
+        return Holding(self._rows, self._locations(), self._slots(), False)
+
+    def place(self, plan: Plan) -> None:
+        self._plan = plan
+        make = self._recipe_shards if self._streamed else self._resident_shards
+        self._shards = make(plan)
+
+    def code(self, coding: Coding) -> None:
+        self._coding, self._token = coding, uuid4().hex
+
+    def answer(self, question: Question[B]) -> B:
+        began = time.monotonic()
+        found, moved = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
+        assert self._graph is not None
+        tasks = sum(1 for key in self._graph.__dask_graph__() if str(key).startswith(self._id))
+        self.cost = Cost(tasks, moved, time.monotonic() - began)
+        return found  # type: ignore[no-any-return]
+
+    def compute(self, small: Any) -> Any:
+        def once() -> Any:
+            return self.supervisor.result(self.client.compute(small))
+
+        return self.supervisor.insist(once, _nothing, list)
+
+    def publish(self, topic: str, message: Mapping[str, Any]) -> None:
+        # log_event() of the client waits for the scheduler; a pass must not
+        scheduler: Any = self.client.scheduler
+        self.client.loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
+
+    def close(self) -> None:
+        self._shards, self._blocks, self._keys, self._table = [], {}, [], None
+        if self.client.status == "running":
+            self.client.run(release_blas, self._id, on_error="ignore")
+        release_blas(self._id)
+
+    @property
+    def graph(self) -> Any:
+        return self._graph
+
+    @property
+    def dashboard(self) -> str | None:
+        link: str | None = self.client.dashboard_link
+        return link
+
+    # -- data -------------------------------------------------------------------------------------
+
+    def _too_large(self, table: Table) -> bool:
+        """Whether the table must be streamed; refuses chunks that no worker can hold."""
+        size = table_bytes(table)
+        if size is None or futures_of(list(table.columns.values())):
+            return False
+        infos = self.supervisor.workers().values()
+        limits = [(info["memory_limit"], info["nthreads"]) for info in infos if info["memory_limit"]]
+        if not limits or size <= RESIDENT_SHARE * sum(limit for limit, _ in limits):
+            return False
+        largest = size / sum(table.chunks or (1,)) * max(table.chunks or (1,))
+        room = min(limit / threads for limit, threads in limits)
+        if largest > 0.5 * room:
+            raise InvalidData(
+                f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has {room / 2**20:.0f} MiB in all. "
+                "The data do not fit the cluster's memory, so they are streamed chunk by chunk, and a chunk may take "
+                "half of a thread's memory at most: rechunk X to fewer rows a chunk, or give the workers more memory."
+            )
+        return True
+
+    def _persist(self) -> None:
+        """Make all blocks resident and keep futures of them."""
+        assert self._table is not None
+        table, names = self._table, list(self._table.columns)
+
+        def persist() -> None:
+            held = self.client.persist(list(table.columns.values()))
+            self._table = replace(table, **dict(zip(names, held, strict=True)))
+            self._blocks = {future.key: future for future in futures_of(held)}
+            self._keys = block_keys(self._table)
+            self.supervisor.settle(list(self._blocks.values()))
+
+        self.supervisor.insist(persist, self._retry_blocks, self._lasting_keys)
+
+    def _retry_blocks(self, error: BaseException) -> None:
+        """Let the scheduler try blocks again that failed because workers died under them."""
+        erred = [future for future in self._blocks.values() if future.status == "error"]
+        if erred:
+            self.client.retry(erred)
+
+    def _measure(self, keys: list[Hashable]) -> tuple[int, ...]:
+        def count() -> list[int]:
+            counts = self.client.map(
+                rows_of, [self._blocks[key] for key in keys], key=f"{self._id}-rows-{uuid4().hex}"
+            )
+            self.supervisor.settle(counts)
+            found: list[int] = self.client.gather(counts)
+            return found
+
+        return tuple(self.supervisor.insist(count, self._retry_blocks, self._lasting_keys))
+
+    def _locations(self) -> tuple[str | None, ...]:
+        """The worker that holds the largest block of each chunk."""
+        keys = [columns.get("X", columns["y"]) for columns in self._keys]
+        who_has: Any = self.client.who_has([self._blocks[key] for key in keys])
+        return tuple((who_has.get(key) or (None,))[0] for key in keys)
+
+    def _slots(self) -> tuple[str, ...]:
+        workers = self.supervisor.workers()
+        return tuple(address for address in sorted(workers) for _ in range(workers[address]["nthreads"]))
+
+    def _lasting_keys(self) -> list[str]:
+        return [*map(str, self._blocks), *(str(shard.key) for shard in self._shards)]
+
+    # -- shards -----------------------------------------------------------------------------------
+
+    def _resident_shards(self, plan: Plan) -> list[Future]:
+        assert self._table is not None
+        names = tuple(self._table.columns)
+        shards = []
+        for ids, owner in zip(plan.shards, plan.owners, strict=True):
+            columns = [[self._blocks[self._keys[i][name]] for i in ids] for name in names]
+            shards.append(self._pinned(resident_shard, ids, names, columns, owner=owner))
+        return shards
+
+    def _recipe_shards(self, plan: Plan) -> list[Future]:
+        assert self._table is not None
+        made = recipes(self._table)
+        return [
+            self._pinned(RecipeShard, tuple(made[i] for i in ids), owner=owner)
+            for ids, owner in zip(plan.shards, plan.owners, strict=True)
+        ]
+
+    def _pinned(self, function: Any, *arguments: Any, owner: str) -> Future:
+        """A task that runs on its owner as long as that lives."""
+        future: Future = self.client.submit(
+            function,
+            *arguments,
+            key=f"{self._id}-shard-{uuid4().hex}",
+            workers=[owner],
+            allow_other_workers=True,
+            pure=False,
+        )
+        return future
+
+    # -- questions --------------------------------------------------------------------------------
+
+    def _ask(self, question: Question[Any]) -> Any:
+        self._graph = self._draw(question)
+        return self.supervisor.result(self.client.compute(self._graph, optimize_graph=False, traverse=False))
+
+    def _draw(self, question: Question[Any]) -> Delayed:
+        """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""
+        assert self._plan is not None
+        kernel = question.kernel
+        name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
+        partials = []
+        for number, (shard, owner) in enumerate(zip(self._shards, self._plan.owners, strict=True)):
+            with dask.annotate(workers=[owner], allow_other_workers=True):
+                ask = dask.delayed(ask_shard, pure=False, traverse=False)
+                key = f"{name}-shard-{number}"
+                partials.append(ask(kernel, self._coding, self._token, self._id, shard, dask_key_name=key))
+        level = 0
+        while len(partials) > FAN_IN:
+            level += 1
+            join = dask.delayed(join_partials, pure=False)
+            partials = [
+                join(kernel, partials[i : i + FAN_IN], dask_key_name=f"{name}-join-{level}-{i}")
+                for i in range(0, len(partials), FAN_IN)
+            ]
+        last = dask.delayed(finish_answer, pure=False)
+        finished: Delayed = last(
+            question, self._id, partials, len(self._rows), dask_key_name=f"{name}-finish"
+        )
+        return finished
+
+    def _repair(self, error: BaseException) -> None:
+        """Restore what a question depends on, as far as the error says that it is lost."""
+        assert self._plan is not None and self._table is not None
+        if not self._streamed:
+            self._retry_blocks(error)
+            lost = [future for future in self._blocks.values() if future.status in ("cancelled", "lost")]
+            if lost:
+                self._persist()
+            whole = all(shard.status == "finished" for shard in self._shards)
+            if whole and not lost and not isinstance(error, ShardMoved):
+                return
+            self._plan = in_place(self._rows, self._locations(), self._slots())
+        self.place(self._plan)
+
+
+def _nothing(error: BaseException) -> None:
+    """There is nothing to repair."""

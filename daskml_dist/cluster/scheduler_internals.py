@@ -1,0 +1,36 @@
+"""The one place that reaches into Dask's scheduler, where no public call does what a fit needs.
+
+tests/cluster/test_scheduler_internals.py names each of them, so that a new release of distributed that changes
+one is noticed there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distributed import Client
+
+
+def forgive(client: Client, keys: list[str]) -> None:
+    """Forget how often workers died while these keys waited on them.
+
+    The scheduler counts that for each key for life and gives a key up after ``allowed-failures``
+    deaths, also a chunk that is not to blame (``TaskState.suspicious``).
+    """
+    client.run_on_scheduler(_forgive, keys=keys)
+
+
+def drop_worker(client: Client, address: str) -> None:
+    """Take a worker that no longer answers out of the scheduler's books (``Scheduler.remove_worker``)."""
+    client.run_on_scheduler(_drop_worker, address=address)
+
+
+def _forgive(dask_scheduler: Any, keys: list[str]) -> None:
+    for key in keys:
+        task = dask_scheduler.tasks.get(key)
+        if task is not None:
+            task.suspicious = 0
+
+
+async def _drop_worker(dask_scheduler: Any, address: str) -> None:
+    await dask_scheduler.remove_worker(address=address, stimulus_id="daskml-dist-drop-worker", safe=True)

@@ -1,0 +1,191 @@
+"""Waiting without trusting: no wait is endless, lost workers are replaced, worn-out work is made anew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any, TypeVar, final
+
+from distributed import Client, Future, KilledWorker, wait
+from distributed.client import FutureCancelledError
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import NoWorkerError
+
+from daskml_dist.cluster.scheduler_internals import drop_worker, forgive
+from daskml_dist.cluster.shards import ShardMoved
+from daskml_dist.errors import ClusterGaveUp
+
+T = TypeVar("T")
+
+#: what a repair may cure; anything else is the user's or ours, and is raised at once
+CURABLE = (KilledWorker, FutureCancelledError, CancelledError, CommClosedError, NoWorkerError, ShardMoved)
+
+
+@final
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in seconds, and how often to try.
+
+    Attributes
+    ----------
+    tick : between two looks at the cluster.
+    silent_worker : a worker that has not been heard of for this long is taken for dead.
+    no_workers : how long the cluster may be without any worker.
+    stalled : no question may take longer than this, or than 30 times the longest one so far.
+    attempts : how often one question is asked in all.
+    """
+
+    tick: float = 0.5
+    silent_worker: float = 30.0
+    no_workers: float = 120.0
+    stalled: float = 600.0
+    attempts: int = 8
+
+
+class Stalled(RuntimeError):
+    """A question took far longer than any before."""
+
+
+@final
+class Supervisor:
+    """Waits for futures of one fit, and repairs the cluster meanwhile."""
+
+    def __init__(self, client: Client, patience: Patience) -> None:
+        self.client = client
+        self.patience = patience
+        self.repairs: list[str] = []
+        self._expected = len(self.workers())
+        self._longest = 0.0
+        self._last_seen_any = time.monotonic()
+        self._silent: dict[str, tuple[float, float]] = {}
+
+    def workers(self) -> dict[str, Any]:
+        """What the scheduler knows of each worker, by address; nothing while it cannot be reached."""
+        try:
+            info: Any = self.client.scheduler_info(n_workers=-1)
+        except (OSError, TimeoutError):
+            return {}
+        return dict(info["workers"])
+
+    def insist(
+        self,
+        attempt_once: Callable[[], T],
+        repair: Callable[[BaseException], None],
+        keys: Callable[[], list[str]],
+    ) -> T:
+        """What ``attempt_once()`` returns, tried again after a repair when the cluster lost the work.
+
+        Parameters
+        ----------
+        attempt_once : submits the work under keys that were never used before, and waits with ``result`` or ``settle``.
+        repair : restores what the work depends on.
+        keys : names the long-lived keys that must not wear out by the deaths of workers.
+        """
+        for attempt in range(1, self.patience.attempts + 1):
+            try:
+                self.wait_for_workers()
+                return attempt_once()
+            except (*CURABLE, Stalled) as error:
+                self.repairs.append(f"{type(error).__name__}: {error}")
+                if attempt == self.patience.attempts:
+                    raise ClusterGaveUp(self._why(error)) from error
+                self._forgive(keys())
+                self.wait_for_workers()
+                repair(error)
+        raise AssertionError("unreachable")
+
+    def result(self, future: Future) -> Any:
+        """Wait for one future, looking after the cluster at every tick; cancel it if the wait ends early."""
+        self.settle([future])
+        return future.result(timeout=self.patience.silent_worker)
+
+    def settle(self, futures: list[Future]) -> None:
+        """Wait until all futures are done, without fetching them; raise the first error among them."""
+        began = time.monotonic()
+        waiting = futures
+        try:
+            while waiting:
+                try:
+                    waiting = list(wait(waiting, timeout=self.patience.tick).not_done)
+                except TimeoutError:
+                    waiting = [future for future in waiting if not future.done()]
+                    self._look(began)
+            self._longest = max(self._longest, time.monotonic() - began)
+        finally:
+            self.client.cancel([future for future in waiting if not future.done()])
+        for future in futures:
+            if future.status != "finished":
+                future.result(timeout=self.patience.silent_worker)
+
+    def wait_for_workers(self) -> None:
+        """Return once there is a worker; ask for missing ones meanwhile."""
+        began = time.monotonic()
+        while not self.workers():
+            self._replace_missing(0)
+            if time.monotonic() - began > self.patience.no_workers:
+                raise ClusterGaveUp(
+                    f"The cluster has had no worker for {self.patience.no_workers:.0f} s. Start workers for "
+                    f"{self.client.scheduler_info()['address']}, or look into the workers' logs for why they die."
+                )
+            time.sleep(self.patience.tick)
+
+    def _look(self, began: float) -> None:
+        workers = self.workers()
+        self._replace_missing(len(workers))
+        self._drop_silent(workers)
+        if workers:
+            self._last_seen_any = time.monotonic()
+        elif time.monotonic() - self._last_seen_any > self.patience.no_workers:
+            raise Stalled(f"no worker for {self.patience.no_workers:.0f} s")
+        limit = max(self.patience.stalled, 30.0 * self._longest)
+        if time.monotonic() - began > limit:
+            self._restart_busy()
+            raise Stalled(f"no answer within {limit:.0f} s")
+
+    def _replace_missing(self, there: int) -> None:
+        """Ask the cluster again for workers that died: jobs and killed nannies are not restarted by themselves."""
+        cluster = self.client.cluster
+        if there < self._expected and cluster is not None:
+            scale: Callable[[int], Any] = cluster.scale
+            scale(self._expected)
+
+    def _drop_silent(self, workers: dict[str, Any]) -> None:
+        """Remove workers whose heartbeats stopped; times are this machine's own, not the cluster's."""
+        now = time.monotonic()
+        for address, info in workers.items():
+            seen = float(info["last_seen"])
+            before, since = self._silent.get(address, (seen, now))
+            self._silent[address] = (seen, since if seen == before else now)
+            if seen == before and now - since > self.patience.silent_worker:
+                self.repairs.append(f"removed silent worker {address}")
+                drop_worker(self.client, address)
+                self._silent.pop(address)
+
+    def _restart_busy(self) -> None:
+        """Remove the workers that hold the stalled work."""
+        processing: Any = self.client.processing()
+        for address, keys in dict(processing).items():
+            if keys:
+                self.repairs.append(f"removed stalled worker {address}")
+                drop_worker(self.client, address)
+
+    def _forgive(self, keys: list[str]) -> None:
+        if keys and self.client.status == "running":
+            forgive(self.client, keys)
+
+    def _why(self, error: BaseException) -> str:
+        tries = self.patience.attempts
+        if isinstance(error, KilledWorker):
+            return (
+                f"Workers died {tries} times while answering the same question. The likely cause is memory: a chunk "
+                "and what a kernel needs for it do not fit a worker's memory limit. Use smaller chunks, or workers "
+                "with fewer threads or more memory; the workers' logs name the limit."
+            )
+        if isinstance(error, FutureCancelledError | CancelledError):
+            return (
+                f"The data were lost {tries} times and could not be made anew. Data that were scattered to the workers "
+                "are gone when a worker dies; build X and y from files or other tasks that can be run again."
+            )
+        return f"The cluster did not answer after {tries} attempts; the last failure was {error!r}."

@@ -1,0 +1,174 @@
+"""What the linear models share: from parameters to a training, and from its outcome to attributes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from daskml_dist import fit as spine
+from daskml_dist import inputs
+from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.fit import Interrupted, Outcome, Training
+from daskml_dist.kernels import Point
+from daskml_dist.types import AnyArray, FloatArray
+
+
+class LinearModel(BaseEstimator):  # type: ignore[misc]
+    """A model whose margin is linear in the features."""
+
+    coef_: AnyArray
+    intercept_: Any
+    n_features_in_: int
+
+    def __sklearn_clone__(self) -> Self:
+        """An unfitted copy; a Client is shared, since it cannot be copied."""
+        parameters = self.get_params(deep=False)
+        return type(self)(**parameters)
+
+    def visualize(self, **keywords: Any) -> Any:
+        """Draw the graph of the last pass, with ``dask.delayed.Delayed.visualize``."""
+        check_is_fitted(self)
+        if self.graph_ is None:
+            raise UnsupportedParameter(
+                "The fit ran in threads of this process, which needs no graph. Fit with a distributed.Client."
+            )
+        return self.graph_.visualize(**keywords)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Fitted models travel without the graph, which refers to a cluster."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        if "graph_" in state:
+            state["graph_"] = None
+        return state
+
+    # -- fitting ----------------------------------------------------------------------------------
+
+    def _train(self, training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Outcome:
+        """Run a training, and keep what was reached even when it is interrupted."""
+        check_features(self, X, reset=True)
+        try:
+            outcome = spine.fit(training, X, y, sample_weight, offset)
+        except Interrupted as interruption:
+            if interruption.outcome is not None:
+                self._keep(interruption.outcome, X)
+            raise
+        self._keep(outcome, X)
+        for note in outcome.solution.notes:
+            warnings.warn(note, ConvergenceWarning, stacklevel=3)
+        if not outcome.solution.converged:
+            warnings.warn(
+                f"{training.name} did not reach tol={training.tol:g} within max_iter={training.max_passes} passes; the "
+                f"relative gap is {self.gap_:.3g} ({self.gap_kind_}). Raise max_iter, or scale the data.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return outcome
+
+    def _keep(self, outcome: Outcome, X: Any) -> None:
+        """Set the fitted attributes that all models have."""
+        state = outcome.solution.state
+        assert state.point is not None
+        dtype = np.float32 if dtype_of(X) == np.float32 else np.float64
+        self._set_coefficients(state.point.w.astype(dtype), state.point.raw_intercept.astype(dtype), outcome)
+        self.n_passes_ = state.passes
+        self.gap_ = float("inf") if state.progress is None else state.progress.gap
+        self.gap_kind_ = "estimate" if state.progress is None else state.progress.gap_kind
+        self.history_ = outcome.history
+        self.graph_ = outcome.graph
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        raise NotImplementedError
+
+    # -- predicting -------------------------------------------------------------------------------
+
+    def _apply(self, X: Any, function: Any, outputs: Any, dtype: Any, name: str | None = None) -> Any:
+        """Map blocks of X through a function of the margin."""
+        check_is_fitted(self)
+        check_features(self, X, reset=False)
+        return inputs.apply(
+            X, function, n_features=self.n_features_in_, outputs=outputs, dtype=dtype, name=name
+        )
+
+    def _point(self) -> Point:
+        """The fitted model as a point, (K, p) and (K,)."""
+        w = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
+        b = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64).reshape(-1), (len(w),))
+        return Point(w, b, np.zeros(w.shape[1]), True)
+
+    def _result_dtype(self, X: Any) -> Any:
+        return np.float32 if dtype_of(X) == np.float32 else np.float64
+
+
+def check_features(model: LinearModel, X: Any, *, reset: bool) -> None:
+    """Let scikit-learn set or compare ``n_features_in_`` and ``feature_names_in_``."""
+    n_features, names = inputs.features_of(X)
+    if names is None:
+        validate_data(model, np.empty((1, n_features)), reset=reset, skip_check_array=True)
+    else:
+        validate_data(model, pd.DataFrame(columns=names), reset=reset, skip_check_array=True)
+
+
+def dtype_of(X: Any) -> Any:
+    """The dtype of the matrix that X stands for, if it has one; None for lists."""
+    if isinstance(getattr(X, "dtypes", None), pd.Series):
+        kinds = set(X.dtypes)
+        return kinds.pop() if len(kinds) == 1 else None
+    return getattr(X, "dtype", None)
+
+
+def refuse_changed(model: LinearModel, meaningless: dict[str, Any]) -> None:
+    """Refuse parameters of scikit-learn that mean nothing here and were changed from their default."""
+    for name, default in meaningless.items():
+        given = getattr(model, name)
+        if given is not default and given != default:
+            raise UnsupportedParameter(
+                f"{type(model).__name__}({name}={given!r}) is not supported: expected the default {default!r}. The "
+                "parameter is there for compatibility with scikit-learn only."
+            )
+
+
+def refuse_outside(model: LinearModel, name: str, low: float, *, strict: bool = False) -> None:
+    """Refuse a number below ``low`` (or equal to it where ``strict``), and what is no number."""
+    given = getattr(model, name)
+    number = isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool)
+    if not number or not (given > low if strict else given >= low):
+        sign = ">" if strict else ">="
+        raise UnsupportedParameter(
+            f"{type(model).__name__}({name}={given!r}): {name} must be a number {sign} {low:g}."
+        )
+
+
+def refuse_common(model: Any) -> None:
+    """Check the parameters that all models share."""
+    refuse_outside(model, "tol", 0.0)
+    refuse_outside(model, "max_iter", 1)
+    if not isinstance(model.fit_intercept, bool | np.bool_):
+        raise UnsupportedParameter(
+            f"{type(model).__name__}(fit_intercept={model.fit_intercept!r}): expected True or False."
+        )
+
+
+def seed_of(random_state: Any) -> int:
+    """A seed of samples from scikit-learn's ``random_state``."""
+    if random_state is None:
+        return 0  # the same data give the same bits
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    raise UnsupportedParameter(
+        f"random_state={random_state!r} was given; expected None, an integer or a numpy RandomState."
+    )
+
+
+def margins(point: Point, x: AnyArray) -> FloatArray:
+    """(m,) or (m, K) margins of a block of rows, in float64."""
+    x = np.require(x, dtype=np.float64, requirements=["C", "A"])
+    z = x @ point.w.T + point.raw_intercept
+    return np.asarray(z[:, 0] if len(point.w) == 1 else z)

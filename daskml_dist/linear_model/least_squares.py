@@ -1,0 +1,209 @@
+"""Ordinary least squares and ridge regression."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Self, final
+
+import numpy as np
+
+from daskml_dist.errors import InvalidData
+from daskml_dist.fit import Outcome, Training
+from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._regression import LinearRegressor
+from daskml_dist.losses import Squared
+from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.types import AnyArray
+
+
+class _LeastSquares(LinearRegressor):
+    """The attributes of a least squares fit."""
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        flat = not self._wide
+        self.coef_ = w[0] if flat else w
+        self.intercept_: Any = (b[0] if flat else b) if self.fit_intercept else 0.0
+        self.n_iter_ = outcome.solution.state.passes
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        refuse_common(self)
+        self._wide = getattr(y, "ndim", np.ndim(y) if isinstance(y, list | tuple) else 1) == 2
+        self._train(self._training(), X, y, sample_weight)
+
+
+@final
+class LinearRegression(_LeastSquares):
+    r"""Ordinary least squares, in one pass over the data.
+
+    .. math:: \min_{w, b} \sum_i s_i (y_i - x_i^T w - b)^2
+
+    Parameters
+    ----------
+    fit_intercept : whether a constant is added.
+    copy_X, n_jobs, positive : scikit-learn's; only their defaults are supported.
+    tol : relative optimality gap, for solver="lbfgs" and "newton".
+    solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
+    max_iter : how many passes over the data may be made.
+    verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
+    scheduler : see ``LogisticRegression``.
+
+    Attributes
+    ----------
+    coef_ : (p,), or (t, p) for a y of t columns. intercept_ : number or (t,).
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_, n_features_in_, feature_names_in_ : see
+        ``LogisticRegression``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> model = LinearRegression(verbose=0).fit(X, [1.0, 3.0, 5.0])
+    >>> model.coef_.round(12), round(float(model.intercept_), 12), model.n_passes_
+    (array([2.]), 1.0, 1)
+    """
+
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        tol: float = 1e-6,
+        n_jobs: Any = None,
+        positive: bool = False,
+        solver: str = "auto",
+        max_iter: int = 100,
+        verbose: int = 1,
+        scheduler: Any = None,
+    ) -> None:
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.positive = positive
+        self.solver = solver
+        self.max_iter = max_iter
+        self.verbose = verbose
+        self.scheduler = scheduler
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
+        refuse_changed(self, {"copy_X": True, "n_jobs": None, "positive": False})
+        self._fit(X, y, sample_weight)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _training(self) -> Training:
+        return Training(
+            name=type(self).__name__,
+            loss=Squared(),
+            penalty=_no_penalty,
+            intercept=bool(self.fit_intercept),
+            solver=self.solver,
+            tol=self.tol,
+            max_passes=self.max_iter,
+            multi_output=True,
+            scheduler=self.scheduler,
+            verbose=self.verbose,
+        )
+
+
+@final
+class Ridge(_LeastSquares):
+    r"""Least squares with an L2 penalty, in one pass over the data.
+
+    .. math:: \min_{w, b} \sum_i s_i (y_i - x_i^T w - b)^2 + \alpha |w|^2
+
+    Parameters
+    ----------
+    alpha : strength of the penalty, at least 0; one number, or one for each column of y.
+    fit_intercept : whether a constant is added; it is never penalised.
+    copy_X, positive : scikit-learn's; only their defaults are supported.
+    max_iter : how many passes over the data may be made.
+    tol : relative optimality gap, for the iterative solvers.
+    solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
+    random_state : seed of samples.
+    verbose, scheduler : see ``LogisticRegression``.
+
+    Attributes
+    ----------
+    coef_ : (p,), or (t, p) for a y of t columns. intercept_ : number or (t,).
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_, n_features_in_, feature_names_in_ : see
+        ``LogisticRegression``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> round(Ridge(alpha=1.0, verbose=0).fit(X, y).score(X, y), 4)
+    0.4512
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int = 100,
+        tol: float = 1e-6,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        verbose: int = 1,
+        scheduler: Any = None,
+    ) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.max_iter = max_iter
+        self.tol = tol
+        self.solver = solver
+        self.positive = positive
+        self.random_state = random_state
+        self.verbose = verbose
+        self.scheduler = scheduler
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
+        refuse_changed(self, {"copy_X": True, "positive": False})
+        if np.ndim(self.alpha) == 0:
+            refuse_outside(self, "alpha", 0.0)
+        elif not (np.ndim(self.alpha) == 1 and np.all(np.asarray(self.alpha) >= 0)):
+            raise InvalidData(f"alpha={self.alpha!r}: expected numbers >= 0, one for each column of y.")
+        self._fit(X, y, sample_weight)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _training(self) -> Training:
+        return Training(
+            name=type(self).__name__,
+            loss=Squared(),
+            penalty=partial(_ridge_penalty, self.alpha),
+            intercept=bool(self.fit_intercept),
+            solver=self.solver,
+            tol=self.tol,
+            max_passes=self.max_iter,
+            seed=seed_of(self.random_state),
+            multi_output=True,
+            scheduler=self.scheduler,
+            verbose=self.verbose,
+        )
+
+
+def _no_penalty(weight_sum: float) -> Penalty:
+    return Unpenalised()
+
+
+def _ridge_penalty(alpha: Any, weight_sum: float) -> Penalty:
+    """alpha |w|^2 on the sum of squares is (alpha / sum of weights) |w|^2 / 2 on the mean of their halves."""
+    if np.ndim(alpha) == 1:
+        return L2(np.asarray(alpha, dtype=np.float64) / weight_sum)
+    return L2(float(alpha) / weight_sum) if alpha > 0 else Unpenalised()

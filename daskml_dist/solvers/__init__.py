@@ -1,0 +1,25 @@
+"""Solvers: conversations that find the minimum."""
+
+from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn, converse
+from daskml_dist.solvers.choose import automatic, named
+from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.lbfgs import LBFGS
+from daskml_dist.solvers.least_squares import LeastSquares
+from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+
+__all__ = [
+    "Conversation",
+    "DampedNewton",
+    "LBFGS",
+    "LeastSquares",
+    "Problem",
+    "Progress",
+    "ProgressiveNewton",
+    "Solution",
+    "Solver",
+    "State",
+    "Turn",
+    "automatic",
+    "converse",
+    "named",
+]

@@ -1,0 +1,39 @@
+"""Which solver ``solver="auto"`` means."""
+
+from __future__ import annotations
+
+from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.losses import Loss
+from daskml_dist.penalties import Penalty
+from daskml_dist.solvers._base import Solver
+from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.lbfgs import LBFGS
+from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
+from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+
+SOLVERS: dict[str, type[Solver]] = {
+    solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS)
+}
+MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
+FEW_ROWS = 80  # rows a parameter: below that, a sample tells too little of the rest
+
+
+def named(name: str, loss: Loss, penalty: Penalty) -> Solver | None:
+    """The solver of that name, or None for "auto"; refused before any data are touched where it cannot do it."""
+    if name == "auto":
+        return None
+    if name not in SOLVERS:
+        known = ", ".join(repr(known) for known in ("auto", *SOLVERS))
+        raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}.")
+    solver = SOLVERS[name]()
+    solver.refuse(loss, penalty)
+    return solver
+
+
+def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
+    """The solver for this many rows and parameters."""
+    if loss.quadratic:
+        return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
+    if parameters > MOST_PARAMETERS:
+        return LBFGS()
+    return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -1,0 +1,206 @@
+"""Linear least squares with a ridge, in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_solve, cholesky
+from scipy.linalg.lapack import dpocon
+
+from daskml_dist.kernels import (
+    TSQR,
+    Glimpse,
+    GlimpseAnswer,
+    Moments,
+    MomentsAnswer,
+    Point,
+    Question,
+    Sweep,
+    SweepAnswer,
+)
+from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
+from daskml_dist.solvers.triangular import solve_factor
+from daskml_dist.types import FloatArray
+
+WELL_CONDITIONED = 1e-12  # of the Gram matrix with unit diagonal
+REFINABLE = 1e-14
+SMALL_ELEMENTS = 1 << 21  # of X: orthogonal factors cost nothing worth saving
+MOST_FEATURES = 8192
+_GLIMPSED = 16
+_EPS = np.finfo(np.float64).eps
+
+
+@final
+class LeastSquares(Solver):
+    """Moments in one pass, and the rules that say when they are not enough.
+
+    The Gram matrix with unit diagonal has the squared condition number of the scaled data. Down to a
+    reciprocal of 1e-12 it gives the minimum to 1e-13 of the objective; down to 1e-14 one pass
+    of corrected semi-normal equations (Bjorck 1987) mends it; below that, where the data are
+    nearly or exactly rank deficient, and for small data, an orthogonal factor is formed instead (tsqr.py),
+    and a deficient problem gets the solution of least norm, as scikit-learn's does.
+    """
+
+    name: ClassVar[str] = "least-squares"
+    needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss", "smooth penalty"})
+
+    def solve(self, problem: Problem, state: State | None = None) -> Conversation:
+        x_shift, y_shift = np.zeros(problem.features), np.zeros(problem.targets)
+        if problem.intercept:
+            glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(_GLIMPSED)), State())
+            x_shift, y_shift = glimpse.x_mean, glimpse.y_mean
+        if problem.rows * problem.features <= SMALL_ELEMENTS:
+            return (yield from _by_factor(problem, x_shift, y_shift, 1))
+        reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
+        normal = _Normal.of(problem, reply.products, x_shift, y_shift)
+        if normal.condition >= WELL_CONDITIONED:
+            return normal.solution(problem, normal.solve(normal.right), 1)
+        if normal.condition >= REFINABLE:
+            return (yield from _refined(problem, normal))
+        return (yield from _by_factor(problem, x_shift, y_shift, 2))
+
+
+@final
+@dataclass(frozen=True)
+class _Normal:
+    """The normal equations A w = c of t targets, centred, with columns scaled to unit diagonal.
+
+    ``factor`` is the Cholesky factor of the scaled A, ``condition`` a lower estimate of its reciprocal
+    condition number, zero where it has none.
+    """
+
+    matrix: FloatArray  # (p, p) scaled
+    right: FloatArray  # (p, t) scaled
+    scale: FloatArray  # (p,)
+    factor: FloatArray
+    condition: float
+    y_square: FloatArray  # (t,) mean square of the centred targets
+    centre: FloatArray
+    y_centre: FloatArray
+
+    @classmethod
+    def of(cls, problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift: FloatArray) -> _Normal:
+        p, t = problem.features, problem.targets
+        total = products[-1, -1]
+        moments = products[:-1, :-1] / total
+        mean = products[:-1, -1] / total if problem.intercept else np.zeros(p + t)
+        raw_square = np.diag(moments).copy()
+        moments = moments - np.outer(mean, mean)
+        matrix, right = moments[:p, :p], moments[:p, p:]
+        # what is left of a constant column is rounding
+        noise = 64 * _EPS * (raw_square[:p] + _EPS * np.square(x_shift))
+        constant = np.diag(matrix) <= noise
+        matrix[constant, :] = matrix[:, constant] = 0.0
+        right[constant] = 0.0
+        matrix = matrix + np.diag(problem.penalty.curvature(np.zeros(p)))
+        scale = np.sqrt(np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0))
+        matrix = matrix / np.outer(scale, scale)
+        np.fill_diagonal(matrix, 1.0)
+        factor, condition = _factorised(matrix)
+        square = np.diag(moments)[p:]
+        return cls(
+            matrix,
+            right / scale[:, None],
+            scale,
+            factor,
+            condition,
+            square,
+            x_shift + mean[:p],
+            y_shift + mean[p:],
+        )
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """(p, t) scaled coefficients, with one step of refinement in the matrix itself."""
+        first = cho_solve((self.factor, True), right)
+        return np.asarray(first + cho_solve((self.factor, True), right - self.matrix @ first))
+
+    def solution(self, problem: Problem, scaled: FloatArray, passes: int) -> Solution:
+        """The end of the conversation, with (p, t) scaled coefficients."""
+        left = self.right - self.matrix @ scaled
+        gap = 0.5 * np.einsum("pt,pt->t", left, self.solve(left)).clip(0.0)
+        value = 0.5 * (self.y_square - np.einsum("pt,pt->t", scaled, self.right + left)).clip(0.0)
+        point = self.point(problem, scaled)
+        return ended(
+            point, value, gap, float(np.linalg.norm(left * self.scale[:, None])), passes, self.y_square
+        )
+
+    def point(self, problem: Problem, scaled: FloatArray) -> Point:
+        """The coefficients in the units of the data."""
+        w = (scaled / self.scale[:, None]).T
+        b = self.y_centre if problem.intercept else np.zeros(problem.targets)
+        return Point(
+            np.ascontiguousarray(w),
+            b,
+            self.centre if problem.intercept else np.zeros(w.shape[1]),
+            problem.intercept,
+        )
+
+
+def _factorised(matrix: FloatArray) -> tuple[FloatArray, float]:
+    try:
+        factor = cholesky(matrix, lower=True, check_finite=False)
+    except LinAlgError:
+        return np.eye(matrix.shape[0]), 0.0
+    condition, _ = dpocon(factor, np.abs(matrix).sum(axis=0).max(), uplo="L")
+    return factor, float(condition)
+
+
+def _refined(problem: Problem, normal: _Normal) -> Conversation:
+    """Corrected semi-normal equations: the residual is formed from the data themselves."""
+    scaled = normal.solve(normal.right)
+    point = normal.point(problem, scaled)
+    for passes in (2, 3):
+        state = State(passes - 1, point)
+        reply: SweepAnswer = yield Turn(Question(Sweep(problem.loss, point)), state)
+        p = problem.features
+        gradient = reply.gradient[:, :p] / reply.weight_sum + problem.penalty.gradient(point.w)  # (t, p)
+        change = normal.solve(gradient.T / normal.scale[:, None])
+        scaled = scaled - change
+        gap = 0.5 * np.einsum("pt,pt->t", change, normal.matrix @ change)
+        value = reply.value / reply.weight_sum + problem.penalty.value(point.w) - gap
+        b = point.b
+        if problem.intercept:
+            b = b - reply.gradient[:, p] / reply.weight_sum
+        point = Point(normal.point(problem, scaled).w, b, point.centre, problem.intercept)
+        size = np.maximum(value, 1e-3 * 0.5 * normal.y_square)
+        if np.all(gap <= problem.tol * size) or passes == 3:
+            break
+    rest = gap * (
+        _EPS / max(normal.condition, _EPS)
+    )  # a correction is itself wrong by eps times the condition
+    return ended(point, value, rest, float(np.linalg.norm(gradient)), passes, normal.y_square)
+
+
+def _by_factor(problem: Problem, x_shift: FloatArray, y_shift: FloatArray, passes: int) -> Conversation:
+    """Solve from an orthogonal factor, which keeps all digits of the data."""
+    state = State(passes - 1)
+    factor: FloatArray = yield Turn(Question(TSQR(x_shift, y_shift)), state)
+    p = problem.features
+    # rows and columns of the factor: 1, x, y
+    total = factor[0, 0] ** 2
+    ridge = problem.penalty.curvature(np.zeros(p)) * total
+    start = 1 if problem.intercept else 0
+    corner = factor[start:, 1:] if problem.intercept else factor[:, 1:]
+    w, square = solve_factor(corner[:, :p], corner[:, p:], ridge)
+    y_square = np.square(corner[:, p:]).sum(axis=0) / total
+    if problem.intercept:
+        x_mean, y_mean = factor[0, 1 : p + 1] / factor[0, 0], factor[0, p + 1 :] / factor[0, 0]
+        point = Point(np.ascontiguousarray(w.T), y_shift + y_mean, x_shift + x_mean, True)
+    else:
+        point = Point(np.ascontiguousarray(w.T), np.zeros(problem.targets), np.zeros(p), False)
+    value = 0.5 * square / total
+    left = np.zeros(problem.targets)
+    return ended(point, value, left, 0.0, passes, y_square)
+
+
+def ended(
+    point: Point, value: FloatArray, gap: FloatArray, gradient_norm: float, passes: int, y_square: FloatArray
+) -> Solution:
+    """The solution, with the largest relative gap of its targets; all targets count into the objective."""
+    scale = np.maximum(value, 1e-3 * 0.5 * y_square)
+    scale = np.maximum(scale, np.finfo(np.float64).tiny)
+    relative = float(np.max((gap + 32 * _EPS * value) / scale))
+    progress = Progress(float(value.sum()), relative, "closed-form", gradient_norm, 0.0)
+    return Solution(State(passes, point, progress), True)
