@@ -18,8 +18,8 @@ def connect(scheduler: Any = None, *, lazy: bool = True, patience: Patience | No
 
     Parameters
     ----------
-    scheduler : None for the current ``distributed.Client``, if there is one and the data are lazy, else threads of
-        this process; "threads"; a Client; or the address of a scheduler.
+    scheduler : None for the current ``distributed.Client``, if there is one and the data are lazy, else
+        threads of this process; "threads"; a Client; or the address of a scheduler.
     lazy : whether the data are a dask collection. Data in the memory of this process are not sent
         to a cluster unless a scheduler is named.
     patience : how long to wait for the cluster.
@@ -38,8 +38,8 @@ def connect(scheduler: Any = None, *, lazy: bool = True, patience: Patience | No
     if isinstance(scheduler, str) and "://" in scheduler:
         return OnDask(_client_of(scheduler), patience)
     raise UnsupportedParameter(
-        f"scheduler={scheduler!r} was given; expected None, 'threads', a distributed.Client, or the address of a "
-        "scheduler such as 'tcp://10.0.0.1:8786'."
+        f"scheduler={scheduler!r} was given; expected None, 'threads', a distributed.Client, or the address "
+        "of a scheduler such as 'tcp://10.0.0.1:8786'."
     )
 
 

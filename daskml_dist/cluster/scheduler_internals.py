@@ -1,7 +1,7 @@
 """The one place that reaches into Dask's scheduler, where no public call does what a fit needs.
 
-tests/cluster/test_scheduler_internals.py names each of them, so that a new release of distributed that changes
-one is noticed there.
+tests/cluster/test_scheduler_internals.py names each of them, so that a new release of distributed that
+changes one is noticed there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ number of workers, gives the same answer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -34,12 +34,12 @@ class Part:
     ----------
     sums : arrays to be added up over chunks; the same names and shapes from each chunk.
     maxima : arrays of which the elementwise maximum over chunks is wanted.
-    gathered : values to be collected, by key; ``Kernel.fold`` may merge them.
+    gathered : values to be collected, by hashable keys that sort; ``Kernel.fold`` may merge them.
     """
 
     sums: Mapping[str, FloatArray] = field(default_factory=dict)
     maxima: Mapping[str, FloatArray] = field(default_factory=dict)
-    gathered: Mapping[Hashable, Any] = field(default_factory=dict)
+    gathered: Mapping[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Total:
     n_chunks: int
     sums: Mapping[str, FloatArray]
     maxima: Mapping[str, FloatArray]
-    gathered: Mapping[Hashable, Any]
+    gathered: Mapping[Any, Any]
 
 
 class Kernel(ABC, Generic[A]):
@@ -63,7 +63,7 @@ class Kernel(ABC, Generic[A]):
     def chunk(self, chunk: Chunk) -> Part:
         """Answer for one chunk of at least one row."""
 
-    def fold(self, gathered: dict[Hashable, Any]) -> dict[Hashable, Any]:
+    def fold(self, gathered: dict[Any, Any]) -> dict[Any, Any]:
         """Merge what was gathered, in a way that does not depend on the order of merging."""
         return gathered
 
@@ -93,7 +93,7 @@ class Partial:
     sums: ExactSum | None
     layout: tuple[tuple[str, tuple[int, ...]], ...]
     maxima: Mapping[str, FloatArray]
-    gathered: Mapping[Hashable, Any]
+    gathered: Mapping[Any, Any]
 
     @property
     def nbytes(self) -> int:
@@ -135,7 +135,7 @@ def combine(kernel: Kernel[Any], a: Partial, b: Partial) -> Partial:
         raise AssertionError(f"chunk {twice.bit_length() - 1} was counted twice")
     if not a.counted or not b.counted:
         return a if a.counted else b
-    gathered: dict[Hashable, Any] = {}
+    gathered: dict[Any, Any] = {}
     if a.gathered or b.gathered:
         gathered = kernel.fold({**a.gathered, **b.gathered})
     return Partial(
@@ -156,7 +156,8 @@ def finish(kernel: Kernel[A], partial: Partial, n_chunks: int) -> A:
         raise AssertionError(f"chunk {missing.bit_length() - 1} of {n_chunks} was not counted")
     if partial.rows == 0:
         raise InvalidData(
-            "X has 0 rows in all of its chunks: found array with 0 sample(s) while a minimum of 1 is required."
+            "X has 0 rows in all of its chunks: found array with 0 sample(s) while a minimum of 1 is "
+            "required."
         )
     sums = {} if partial.sums is None else _unflatten(partial.sums.value(), partial.layout)
     return kernel.finish(Total(partial.rows, n_chunks, sums, partial.maxima, partial.gathered))

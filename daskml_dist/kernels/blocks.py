@@ -25,4 +25,4 @@ def row_blocks(X: AnyArray) -> Iterator[tuple[slice, FloatArray]]:
     rows = block_rows(X.shape[1])
     for start in range(0, X.shape[0], rows):
         where = slice(start, start + rows)
-        yield where, np.require(X[where], dtype=np.float64, requirements="CA")
+        yield where, np.require(X[where], dtype=np.float64, requirements=["C", "A"])

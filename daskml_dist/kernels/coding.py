@@ -19,10 +19,12 @@ class Coding:
     ----------
     classes : (k,) sorted labels, coded 0 .. k - 1; None where y is a number already.
     class_weight : (k,) factors on the sample weights, or None.
+    raw : whether y is left as it came in; the survey that finds the classes sees it so.
     """
 
     classes: AnyArray | None = None
     class_weight: FloatArray | None = None
+    raw: bool = False
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -35,11 +37,11 @@ class Coding:
             weight = by_class if weight is None else weight * by_class
         return replace(
             chunk,
-            y=np.require(y, dtype=np.float64, requirements="CA"),
-            weight=None if weight is None else np.require(weight, dtype=np.float64, requirements="CA"),
+            y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
+            weight=None if weight is None else np.require(weight, dtype=np.float64, requirements=["C", "A"]),
             offset=None
             if chunk.offset is None
-            else np.require(chunk.offset, dtype=np.float64, requirements="CA"),
+            else np.require(chunk.offset, dtype=np.float64, requirements=["C", "A"]),
         )
 
 

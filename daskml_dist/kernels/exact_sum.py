@@ -87,7 +87,7 @@ class ExactSum:
         if self.special is not None:
             with np.errstate(invalid="ignore"):
                 rounded = rounded + self.special
-        return rounded.reshape(self.shape)
+        return np.asarray(rounded.reshape(self.shape))
 
     @property
     def all_finite(self) -> bool:

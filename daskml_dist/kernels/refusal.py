@@ -18,7 +18,7 @@ def check_rows(chunk: Chunk) -> int:
             f"Rows differ in chunk {chunk.id}: {given}. Each chunk must have the same rows in all of "
             "them; build them from one frame, or call compute_chunk_sizes() so that they can be aligned."
         )
-    return next(iter(rows.values()))
+    return int(next(iter(rows.values())))
 
 
 def refuse_non_finite(chunk: Chunk) -> None:

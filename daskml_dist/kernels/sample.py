@@ -19,8 +19,9 @@ class Sample(Kernel[Chunk]):
     """Rows drawn independently, with one probability for events and one for the other rows.
 
     A row that was drawn with probability q has its weight divided by q, so that sums over the sample
-    are unbiased (Horvitz and Thompson 1952). Drawing rare events more often is the case-control design of Fithian
-    and Hastie 2014. Random numbers are seeded by chunk id, so the sample depends on the chunks alone.
+    are unbiased (Horvitz and Thompson 1952). Drawing rare events more often is the case-control design
+    of Fithian and Hastie 2014. Random numbers are seeded by chunk id, so the sample depends on the
+    chunks alone.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class Sample(Kernel[Chunk]):
         return Part(gathered={chunk.id: rows})
 
     def finish(self, total: Total) -> Chunk:
-        chunks: list[Chunk] = [total.gathered[key] for key in sorted(total.gathered)]  # type: ignore[type-var]
+        chunks: list[Chunk] = [total.gathered[key] for key in sorted(total.gathered)]
 
         def column(parts: list[AnyArray | None]) -> AnyArray | None:
             there = [part for part in parts if part is not None]

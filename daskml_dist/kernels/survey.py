@@ -82,8 +82,8 @@ class TargetSurvey(Kernel[TargetSurveyAnswer]):
         complaint = self.loss.complain(y)
         if complaint is not None:
             raise InvalidData(
-                f"Some value(s) of y are out of the valid range of the loss {self.loss.name!r} (chunk {chunk.id}): "
-                f"{complaint}; given: {y.min():g} to {y.max():g}."
+                f"Some value(s) of y are out of the valid range of the loss {self.loss.name!r} "
+                f"(chunk {chunk.id}): {complaint}; given: {y.min():g} to {y.max():g}."
             )
         weight = np.ones(y.shape[0]) if chunk.weight is None else chunk.weight
         events = self.loss.stratum(y) if y.ndim == 1 else np.zeros(y.shape[0], dtype=bool)
@@ -126,15 +126,15 @@ def _labels(chunk: Chunk) -> AnyArray:
         refuse_non_finite(Chunk(chunk.id, None, y))
         if not np.array_equal(y, np.floor(y)):
             raise InvalidData(
-                "Unknown label type: continuous. A classifier expects classes, and y holds fractions such as "
-                f"{y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
+                "Unknown label type: continuous. A classifier expects classes, and y holds fractions such "
+                f"as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
             )
     if y.dtype.kind == "O":
         missing = [label is None or label != label for label in y.tolist()]
         if any(missing):
             raise NonFiniteData(
-                f"Input y contains NaN: {sum(missing)} missing label(s) in chunk {chunk.id}, the first in row "
-                f"{missing.index(True)} of the chunk. Drop these rows before fitting."
+                f"Input y contains NaN: {sum(missing)} missing label(s) in chunk {chunk.id}, the first in "
+                f"row {missing.index(True)} of the chunk. Drop these rows before fitting."
             )
         if len({type(label) for label in y.tolist()} & {str, bytes}) and not all(
             isinstance(label, str) for label in y.tolist()
@@ -160,8 +160,8 @@ def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
     labels, codes = np.unique(y, return_inverse=True)
     if labels.shape[0] > _MANY:
         raise InvalidData(
-            f"y holds {labels.shape[0]} different labels in chunk {chunk_id}: more than {_MANY} classes are not "
-            "supported. Maybe you want a regressor."
+            f"y holds {labels.shape[0]} different labels in chunk {chunk_id}: more than {_MANY} classes are "
+            "not supported. Maybe you want a regressor."
         )
     return [(label, codes == code) for code, label in enumerate(labels.tolist())]
 
@@ -192,7 +192,8 @@ def _sorted(labels: list[Any], dtype: np.dtype[Any]) -> AnyArray:
     except TypeError as cause:
         kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
         raise InvalidData(
-            f"Unknown label type: labels of different types cannot be ordered ({kinds}). Convert y to one type."
+            f"Unknown label type: labels of different types cannot be ordered ({kinds}). Convert y to one "
+            "type."
         ) from cause
     classes = np.empty(len(ordered), dtype=dtype)
     classes[:] = ordered

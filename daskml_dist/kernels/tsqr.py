@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -39,11 +38,11 @@ class TSQR(Kernel[FloatArray]):
                 factor, pile = _factor([factor, *pile]), []
         return Part(gathered={(0, chunk.id): _factor([factor, *pile])})
 
-    def fold(self, gathered: dict[Hashable, Any]) -> dict[Hashable, Any]:
-        nodes: dict[Any, Any] = dict(gathered)
-        for node in sorted(gathered):  # type: ignore[type-var]
+    def fold(self, gathered: dict[Any, Any]) -> dict[Any, Any]:
+        nodes = dict(gathered)
+        for node in sorted(gathered):
             while node in nodes:
-                level, position = node  # type: ignore[misc]
+                level, position = node
                 left, right = (level, position & ~1), (level, position | 1)
                 if left not in nodes or right not in nodes:
                     break
