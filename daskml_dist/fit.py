@@ -17,7 +17,18 @@ import numpy as np
 from daskml_dist import inputs, partition
 from daskml_dist.cluster import Hands, Patience, connect
 from daskml_dist.errors import CheckpointInvalid, ClusterGaveUp, InvalidData
-from daskml_dist.kernels import Accuracy, Coding, LabelSurvey, Point, Question, Sweep, TargetSurvey
+from daskml_dist.kernels import (
+    Accuracy,
+    Coding,
+    LabelSurvey,
+    LabelSurveyAnswer,
+    Point,
+    Question,
+    Sweep,
+    SweepAnswer,
+    TargetSurvey,
+    TargetSurveyAnswer,
+)
 from daskml_dist.losses import Loss
 from daskml_dist.monitor import FitEnd, FitInfo, History, Listeners, ProgressLine, TopicPublisher, discover
 from daskml_dist.penalties import Penalty
@@ -106,7 +117,7 @@ def read(training: Training, hands: Hands, X: Any, y: Any, sample_weight: Any, o
     """The data as one aligned table; chunk lengths are measured where nothing else can align them."""
     lengths = None
     if inputs.measure_needed(X, y, sample_weight, offset):
-        lengths = tuple(hands.compute(inputs.row_counts(X)).tolist())
+        lengths = tuple(hands.evaluate(inputs.row_counts(X)).tolist())
     table = inputs.read(
         X,
         y,
@@ -134,7 +145,7 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
     """What must be known of the target before a solver can start; X is not read."""
     classes = None
     if training.labels:
-        found = hands.answer(Question(LabelSurvey()))
+        found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey()))
         classes = found.classes
         refuse_classes(training.name, classes)
         factors = None
@@ -145,7 +156,7 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
         rows, total, events = found.rows, float(weights.sum()), int(found.counts[1])
         mean = weights[1:] / total
     else:
-        told = hands.answer(Question(TargetSurvey(training.loss)))
+        told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
         hands.code(Coding())
         rows, total, events, mean = told.rows, told.weight_sum, told.events, np.atleast_1d(told.mean)
     return (
@@ -179,8 +190,9 @@ def refuse_classes(name: str, classes: AnyArray) -> None:
         )
     if len(classes) > 2:
         raise InvalidData(
-            f"Only binary classification is supported. The type of the target is multiclass: y has {len(classes)} "
-            f"classes, among them {classes[:5].tolist()!r}. Train one {name} for each class against the rest."
+            "Only binary classification is supported. The type of the target is multiclass: y has "
+            f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
+            "against the rest."
         )
 
 
@@ -317,7 +329,8 @@ def resumed(store: Checkpoints | None, mark: dict[str, Any]) -> State | None:
     if differ:
         given = "; ".join(f"{name} was {meta['mark'].get(name)!r} and is {mark[name]!r}" for name in differ)
         raise CheckpointInvalid(
-            f"The checkpoint belongs to another training: {given}. Give another checkpoint directory, or remove it."
+            f"The checkpoint belongs to another training: {given}. Give another checkpoint directory, or "
+            "remove it."
         )
     memory = {
         name.removeprefix("memory."): array for name, array in arrays.items() if name.startswith("memory.")
@@ -349,7 +362,8 @@ def score(
                 np.zeros(point.w.shape[1]),
                 True,
             )
-            value, null = hands.answer(Question(Sweep(training.loss, both))).value
+            swept: SweepAnswer = hands.answer(Question(Sweep(training.loss, both)))
+            value, null = swept.value
             scores.append(1.0 - value / null if null > 0.0 else float(value <= 0.0))
         return float(np.mean(scores))
     finally:

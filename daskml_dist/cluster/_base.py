@@ -59,7 +59,7 @@ class Hands(ABC):
         """Ask all shards, combine what they say, and finish the answer."""
 
     @abstractmethod
-    def compute(self, small: Any) -> Any:
+    def evaluate(self, small: Any) -> Any:
         """The value of a small dask collection, such as the lengths of chunks."""
 
     @abstractmethod

@@ -34,7 +34,7 @@ class InProcess(Hands):
         self.threads = threads or len(os.sched_getaffinity(0))
         self.cost = Cost(0, 0, 0.0)
         self._id = f"in-process-{uuid4().hex}"
-        self._coding = Coding()
+        self._coding = Coding(raw=True)
         self._token = "raw"
         self._chunks: list[Chunk] = []
         self._recipes: list[Any] = []
@@ -86,7 +86,7 @@ class InProcess(Hands):
         self.cost = Cost(2 * len(partials) - 1, moved, time.monotonic() - began)
         return found  # type: ignore[no-any-return]
 
-    def compute(self, small: Any) -> Any:
+    def evaluate(self, small: Any) -> Any:
         return dask.compute(small, scheduler="threads")[0]
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> None:

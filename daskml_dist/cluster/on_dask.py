@@ -41,7 +41,7 @@ class OnDask(Hands):
         self.cost = Cost(0, 0, 0.0)
         self.supervisor = Supervisor(client, patience or Patience())
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
-        self._coding, self._token = Coding(), "raw"
+        self._coding, self._token = Coding(raw=True), "raw"
         self._table: Table | None = None
         self._blocks: dict[Hashable, Future] = {}
         self._keys: list[dict[str, Hashable]] = []
@@ -79,7 +79,7 @@ class OnDask(Hands):
         self.cost = Cost(tasks, moved, time.monotonic() - began)
         return found  # type: ignore[no-any-return]
 
-    def compute(self, small: Any) -> Any:
+    def evaluate(self, small: Any) -> Any:
         def once() -> Any:
             return self.supervisor.result(self.client.compute(small))
 

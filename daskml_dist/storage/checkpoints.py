@@ -50,6 +50,11 @@ class Checkpoints:
         self._folder = Folder(url)
         self._keep = keep
 
+    @property
+    def url(self) -> str:
+        """The folder, as it can be given again."""
+        return self._folder.address()
+
     def save(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> str:
         """Save a new checkpoint, then remove those that are too old.
 
