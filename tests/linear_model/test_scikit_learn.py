@@ -1,0 +1,16 @@
+"""scikit-learn's own checks of estimators, none of them expected to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+
+
+@parametrize_with_checks([LinearRegression(), Ridge(), LogisticRegression(), PoissonRegressor()])
+def test_every_check_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
+    check(estimator)
