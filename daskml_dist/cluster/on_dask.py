@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, final
 from uuid import uuid4
 
 import dask
 from dask.delayed import Delayed
+from dask.typing import Key
 from distributed import Client, Future, futures_of
 
 from daskml_dist.cluster._base import Hands, Holding
@@ -43,12 +44,12 @@ class OnDask(Hands):
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
         self._coding, self._token = Coding(raw=True), "raw"
         self._table: Table | None = None
-        self._blocks: dict[Hashable, Future] = {}
-        self._keys: list[dict[str, Hashable]] = []
+        self._blocks: dict[Key, Future[Any]] = {}
+        self._keys: list[dict[str, Key]] = []
         self._rows: tuple[int, ...] = ()
         self._streamed = False
         self._plan: Plan | None = None
-        self._shards: list[Future] = []
+        self._shards: list[Future[Any]] = []
         self._graph: Delayed | None = None
 
     def hold(self, table: Table) -> Holding:
@@ -88,7 +89,8 @@ class OnDask(Hands):
     def publish(self, topic: str, message: Mapping[str, Any]) -> None:
         # log_event() of the client waits for the scheduler; a pass must not
         scheduler: Any = self.client.scheduler
-        self.client.loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
+        loop: Any = self.client.loop
+        loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
 
     def close(self) -> None:
         self._shards, self._blocks, self._keys, self._table = [], {}, [], None
@@ -120,9 +122,10 @@ class OnDask(Hands):
         room = min(limit / threads for limit, threads in limits)
         if largest > 0.5 * room:
             raise InvalidData(
-                f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has {room / 2**20:.0f} MiB in all. "
-                "The data do not fit the cluster's memory, so they are streamed chunk by chunk, and a chunk may take "
-                "half of a thread's memory at most: rechunk X to fewer rows a chunk, or give the workers more memory."
+                f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has "
+                f"{room / 2**20:.0f} MiB in all. The data do not fit the cluster's memory, so they are "
+                "streamed chunk by chunk, and a chunk may take half of a thread's memory at most: rechunk X "
+                "to fewer rows a chunk, or give the workers more memory."
             )
         return True
 
@@ -146,7 +149,7 @@ class OnDask(Hands):
         if erred:
             self.client.retry(erred)
 
-    def _measure(self, keys: list[Hashable]) -> tuple[int, ...]:
+    def _measure(self, keys: list[Key]) -> tuple[int, ...]:
         def count() -> list[int]:
             counts = self.client.map(
                 rows_of, [self._blocks[key] for key in keys], key=f"{self._id}-rows-{uuid4().hex}"
@@ -172,7 +175,7 @@ class OnDask(Hands):
 
     # -- shards -----------------------------------------------------------------------------------
 
-    def _resident_shards(self, plan: Plan) -> list[Future]:
+    def _resident_shards(self, plan: Plan) -> list[Future[Any]]:
         assert self._table is not None
         names = tuple(self._table.columns)
         shards = []
@@ -181,7 +184,7 @@ class OnDask(Hands):
             shards.append(self._pinned(resident_shard, ids, names, columns, owner=owner))
         return shards
 
-    def _recipe_shards(self, plan: Plan) -> list[Future]:
+    def _recipe_shards(self, plan: Plan) -> list[Future[Any]]:
         assert self._table is not None
         made = recipes(self._table)
         return [
@@ -189,9 +192,9 @@ class OnDask(Hands):
             for ids, owner in zip(plan.shards, plan.owners, strict=True)
         ]
 
-    def _pinned(self, function: Any, *arguments: Any, owner: str) -> Future:
+    def _pinned(self, function: Any, *arguments: Any, owner: str) -> Future[Any]:
         """A task that runs on its owner as long as that lives."""
-        future: Future = self.client.submit(
+        future: Future[Any] = self.client.submit(
             function,
             *arguments,
             key=f"{self._id}-shard-{uuid4().hex}",

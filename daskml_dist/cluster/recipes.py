@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import dask
 import numpy as np
 from dask.core import get_dependencies
+from dask.typing import Key
 
 from daskml_dist.types import Chunk, Table
 
@@ -26,8 +27,8 @@ class Recipe:
     """
 
     id: int
-    graph: Mapping[Hashable, Any]
-    keys: Mapping[str, Hashable]
+    graph: Mapping[Key, Any]
+    keys: Mapping[str, Key]
 
     def load(self, features: bool) -> Chunk:
         """Run the tasks of this chunk in this thread, one after the other."""
@@ -49,7 +50,7 @@ def chunk_of(chunk_id: int, columns: Mapping[str, Any]) -> Chunk:
     )
 
 
-def block_keys(table: Table) -> list[dict[str, Hashable]]:
+def block_keys(table: Table) -> list[dict[str, Key]]:
     """The keys of the blocks of each chunk, by column."""
     by_name = {name: list(_flat(part.__dask_keys__())) for name, part in table.columns.items()}
     return [dict(zip(by_name, keys, strict=True)) for keys in zip(*by_name.values(), strict=True)]
@@ -60,7 +61,7 @@ def recipes(table: Table) -> list[Recipe]:
     names = list(table.columns)
     parts = dask.optimize(*table.columns.values())
     optimised = dict(zip(names, parts, strict=True))
-    graph: dict[Hashable, Any] = {}
+    graph: dict[Key, Any] = {}
     for part in parts:
         graph.update(dict(part.__dask_graph__()))
     by_name = {name: list(_flat(part.__dask_keys__())) for name, part in optimised.items()}
@@ -71,9 +72,9 @@ def recipes(table: Table) -> list[Recipe]:
     ]
 
 
-def _needed(graph: Mapping[Hashable, Any], keys: list[Hashable]) -> dict[Hashable, Any]:
+def _needed(graph: Mapping[Key, Any], keys: list[Key]) -> dict[Key, Any]:
     """The tasks that these keys depend on."""
-    needed: dict[Hashable, Any] = {}
+    needed: dict[Key, Any] = {}
     waiting = list(keys)
     while waiting:
         key = waiting.pop()

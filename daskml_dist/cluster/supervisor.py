@@ -79,7 +79,8 @@ class Supervisor:
 
         Parameters
         ----------
-        attempt_once : submits the work under keys that were never used before, and waits with ``result`` or ``settle``.
+        attempt_once : submits the work under keys that were never used before, and waits with ``result``
+            or ``settle``.
         repair : restores what the work depends on.
         keys : names the long-lived keys that must not wear out by the deaths of workers.
         """
@@ -96,12 +97,12 @@ class Supervisor:
                 repair(error)
         raise AssertionError("unreachable")
 
-    def result(self, future: Future) -> Any:
+    def result(self, future: Future[Any]) -> Any:
         """Wait for one future, looking after the cluster at every tick; cancel it if the wait ends early."""
         self.settle([future])
         return future.result(timeout=self.patience.silent_worker)
 
-    def settle(self, futures: list[Future]) -> None:
+    def settle(self, futures: list[Future[Any]]) -> None:
         """Wait until all futures are done, without fetching them; raise the first error among them."""
         began = time.monotonic()
         waiting = futures
@@ -127,7 +128,8 @@ class Supervisor:
             if time.monotonic() - began > self.patience.no_workers:
                 raise ClusterGaveUp(
                     f"The cluster has had no worker for {self.patience.no_workers:.0f} s. Start workers for "
-                    f"{self.client.scheduler_info()['address']}, or look into the workers' logs for why they die."
+                    f"{self.client.scheduler_info()['address']}, or look into the workers' logs for why "
+                    "they die."
                 )
             time.sleep(self.patience.tick)
 
@@ -145,7 +147,7 @@ class Supervisor:
             raise Stalled(f"no answer within {limit:.0f} s")
 
     def _replace_missing(self, there: int) -> None:
-        """Ask the cluster again for workers that died: jobs and killed nannies are not restarted by themselves."""
+        """Ask the cluster again for workers that died: jobs and killed nannies do not come back alone."""
         cluster = self.client.cluster
         if there < self._expected and cluster is not None:
             scale: Callable[[int], Any] = cluster.scale
@@ -179,13 +181,14 @@ class Supervisor:
         tries = self.patience.attempts
         if isinstance(error, KilledWorker):
             return (
-                f"Workers died {tries} times while answering the same question. The likely cause is memory: a chunk "
-                "and what a kernel needs for it do not fit a worker's memory limit. Use smaller chunks, or workers "
-                "with fewer threads or more memory; the workers' logs name the limit."
+                f"Workers died {tries} times while answering the same question. The likely cause is memory: "
+                "a chunk and what a kernel needs for it do not fit a worker's memory limit. Use smaller "
+                "chunks, or workers with fewer threads or more memory; the workers' logs name the limit."
             )
         if isinstance(error, FutureCancelledError | CancelledError):
             return (
-                f"The data were lost {tries} times and could not be made anew. Data that were scattered to the workers "
-                "are gone when a worker dies; build X and y from files or other tasks that can be run again."
+                f"The data were lost {tries} times and could not be made anew. Data that were scattered to "
+                "the workers are gone when a worker dies; build X and y from files or other tasks that can "
+                "be run again."
             )
         return f"The cluster did not answer after {tries} attempts; the last failure was {error!r}."

@@ -126,8 +126,8 @@ def _labels(chunk: Chunk) -> AnyArray:
         refuse_non_finite(Chunk(chunk.id, None, y))
         if not np.array_equal(y, np.floor(y)):
             raise InvalidData(
-                "Unknown label type: continuous. A classifier expects classes, and y holds fractions such "
-                f"as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
+                "Unknown label type: continuous. A classifier expects classes, and y holds fractions "
+                f"such as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
             )
     if y.dtype.kind == "O":
         missing = [label is None or label != label for label in y.tolist()]
@@ -140,8 +140,8 @@ def _labels(chunk: Chunk) -> AnyArray:
             isinstance(label, str) for label in y.tolist()
         ):
             raise InvalidData(
-                f"Unknown label type: strings and other objects are mixed in chunk {chunk.id} of y. Convert y "
-                "to one type, for example y.astype(str)."
+                f"Unknown label type: strings and other objects are mixed in chunk {chunk.id} of y. Convert "
+                "y to one type, for example y.astype(str)."
             )
     return y
 

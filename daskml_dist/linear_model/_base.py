@@ -19,7 +19,7 @@ from daskml_dist.kernels import Point
 from daskml_dist.types import AnyArray, FloatArray
 
 
-class LinearModel(BaseEstimator):  # type: ignore[misc]
+class LinearModel(BaseEstimator):
     """A model whose margin is linear in the features."""
 
     coef_: AnyArray
@@ -31,14 +31,20 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
         parameters = self.get_params(deep=False)
         return type(self)(**parameters)
 
-    def visualize(self, **keywords: Any) -> Any:
-        """Draw the graph of the last pass, with ``dask.delayed.Delayed.visualize``."""
+    def visualize(self, filename: str | None = "mydask", format: str | None = None) -> Any:
+        """Draw the graph of the last pass, with ``dask.delayed.Delayed.visualize``.
+
+        Parameters
+        ----------
+        filename : file to write, without its ending; None to write none.
+        format : "png", "svg", "pdf", "dot" or another that graphviz knows.
+        """
         check_is_fitted(self)
         if self.graph_ is None:
             raise UnsupportedParameter(
                 "The fit ran in threads of this process, which needs no graph. Fit with a distributed.Client."
             )
-        return self.graph_.visualize(**keywords)
+        return self.graph_.visualize(filename=filename, format=format)
 
     def __getstate__(self) -> dict[str, Any]:
         """Fitted models travel without the graph, which refers to a cluster."""
@@ -63,8 +69,9 @@ class LinearModel(BaseEstimator):  # type: ignore[misc]
             warnings.warn(note, ConvergenceWarning, stacklevel=3)
         if not outcome.solution.converged:
             warnings.warn(
-                f"{training.name} did not reach tol={training.tol:g} within max_iter={training.max_passes} passes; the "
-                f"relative gap is {self.gap_:.3g} ({self.gap_kind_}). Raise max_iter, or scale the data.",
+                f"{training.name} did not reach tol={training.tol:g} within max_iter={training.max_passes} "
+                f"passes; the relative gap is {self.gap_:.3g} ({self.gap_kind_}). Raise max_iter, or scale "
+                "the data.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -128,8 +135,8 @@ def refuse_changed(model: LinearModel, meaningless: dict[str, Any]) -> None:
         given = getattr(model, name)
         if given is not default and given != default:
             raise UnsupportedParameter(
-                f"{type(model).__name__}({name}={given!r}) is not supported: expected the default {default!r}. The "
-                "parameter is there for compatibility with scikit-learn only."
+                f"{type(model).__name__}({name}={given!r}) is not supported: expected the default "
+                f"{default!r}. The parameter is there for compatibility with scikit-learn only."
             )
 
 

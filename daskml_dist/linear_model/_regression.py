@@ -17,7 +17,7 @@ from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray
 
 
-class LinearRegressor(RegressorMixin, LinearModel):  # type: ignore[misc]
+class LinearRegressor(RegressorMixin, LinearModel):
     """A regressor whose expectation is a function of a linear margin."""
 
     def predict(self, X: Any) -> Any:

@@ -30,10 +30,12 @@ from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
-class LogisticRegression(ClassifierMixin, LinearModel):  # type: ignore[misc]
+class LogisticRegression(ClassifierMixin, LinearModel):
     r"""Binary logistic regression with an L2 penalty; the same optimum as scikit-learn's.
 
-    .. math:: \min_{w, b} \; C \sum_i s_i \log(1 + \exp(-t_i (x_i^T w + b))) + \tfrac12 |w|^2, \quad t_i = \pm 1
+    .. math::
+
+        \min_{w, b} \; C \sum_i s_i \log(1 + \exp(-t_i (x_i^T w + b))) + \tfrac12 |w|^2, \quad t_i = \pm 1
 
     Parameters
     ----------
@@ -48,8 +50,8 @@ class LogisticRegression(ClassifierMixin, LinearModel):  # type: ignore[misc]
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     warm_start : start from the coefficients of the last fit.
     certify : prove the gap even where that costs more than two gradient passes.
-    scheduler : None for the current ``distributed.Client`` (threads where there is none or X is in memory), "threads", a
-        Client, or the address of a scheduler.
+    scheduler : None for the current ``distributed.Client`` (threads where there is none or X is in
+        memory), "threads", a Client, or the address of a scheduler.
     checkpoint : directory or fsspec URL where the state is kept after each pass, and from which a fit
         that was cut short goes on; or None.
 
@@ -124,7 +126,8 @@ class LogisticRegression(ClassifierMixin, LinearModel):  # type: ignore[misc]
         Raises
         ------
         InvalidData
-            The data cannot be used; a ValueError. NonFiniteData names the chunk and column of NaN or infinity.
+            The data cannot be used; a ValueError. NonFiniteData names the chunk and column of NaN or
+            infinity.
         UnsupportedParameter
             A parameter is out of range, or means nothing here.
         ClusterGaveUp

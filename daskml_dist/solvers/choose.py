@@ -19,7 +19,7 @@ FEW_ROWS = 80  # rows a parameter: below that, a sample tells too little of the 
 
 
 def named(name: str, loss: Loss, penalty: Penalty) -> Solver | None:
-    """The solver of that name, or None for "auto"; refused, before any data are touched, what it cannot do."""
+    """The solver of that name, or None for "auto"; refuses what it cannot do before data are touched."""
     if name == "auto":
         return None
     if name not in SOLVERS:

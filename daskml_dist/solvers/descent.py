@@ -28,7 +28,7 @@ class Policy:
     Attributes
     ----------
     hessian : "always", "never", or "when needed": where the metric alone would take too many passes.
-    null_value : F of the constant model, the scale of the relative gap; NaN where the first point is that model.
+    null_value : F of the constant model, the scale of the relative gap; NaN where the first point is that.
     contraction : the factor by which a pass is expected to shrink the gap in the metric of the start.
     prove : whether a Hessian that is known shall also prove the gap.
     """
@@ -68,6 +68,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, problem: Problem, point: Point, answer: SweepAnswer) -> Evaluation:
+        """F from the answer of a sweep at the point, for one problem."""
         p, total = problem.features, answer.weight_sum
         gradient = answer.gradient[0] / total
         gradient[:p] += problem.penalty.gradient(point.w[0])

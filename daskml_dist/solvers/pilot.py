@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from daskml_dist.kernels import Point, Question, Sweep, answer
+from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, answer
 from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
 from daskml_dist.solvers.descent import Evaluation, Policy, descend
 from daskml_dist.solvers.metric import Metric
@@ -102,7 +102,7 @@ def _every(sample: Chunk, stride: int, start: int = 0) -> Chunk:
 
 
 def _evaluate(problem: Problem, point: Point, sample: Chunk, hessian: bool) -> Evaluation:
-    reply = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
+    reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
     return Evaluation.of(problem, point, reply)
 
 

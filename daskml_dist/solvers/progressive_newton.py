@@ -21,9 +21,10 @@ class ProgressiveNewton(Solver):
 
     The minimum over m random rows has an excess of about (q / 2) (1 / m - 1 / n), and the metric of
     the sample contracts the rest by about q / m a pass; pairs of full gradients (L-BFGS) add to that.
-    The Hessian of all rows is asked for where it is cheap (then the gap is proven), where it was asked to be
-    certified, or where the sample predicts that more passes would be needed without it. Mokhtari et al. 2016 (Ada Newton), Bollapragada
-    et al. 2018; we differ in keeping one sample metric and correcting it by pairs of full gradients.
+    The Hessian of all rows is asked for where it is cheap (then the gap is proven), where the gap is to
+    be certified, or where the sample predicts that more passes would be needed without it. Mokhtari et
+    al. 2016 (Ada Newton), Bollapragada et al. 2018; we differ in keeping one sample metric and
+    correcting it by pairs of full gradients.
     """
 
     name: ClassVar[str] = "progressive-newton"
