@@ -41,6 +41,7 @@ QUOTED = re.compile(r"(``.+?``|:\w+:`.+?`|`[^`]+`_{0,2})")
 ENUMERATOR = re.compile(r"^(?=\(?\w\W?(\s|$))")
 ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 MARKUP = re.compile(r"([|*\\]|(?<=\w)_(?=\W|$))")
+ROUTING = re.compile(r"set_\w+_request|get_metadata_routing")
 
 
 def rooms() -> Iterator[str]:
@@ -103,6 +104,11 @@ def _escape(line: str) -> str:
     return "".join(part if i % 2 else MARKUP.sub(r"\\\1", part) for i, part in enumerate(parts))
 
 
+def leave_out(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
+    """The methods that scikit-learn makes for its metadata routing are not ours to describe."""
+    return True if ROUTING.fullmatch(name) else None
+
+
 def name_aliases(
     app: Sphinx,
     what: str,
@@ -124,4 +130,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", list_rooms)
     app.connect("autodoc-process-docstring", read_as_text, priority=400)
     app.connect("autodoc-process-signature", name_aliases)
+    app.connect("autodoc-skip-member", leave_out)
     return {"parallel_read_safe": True}

@@ -50,8 +50,8 @@ class LinearRegression(_LeastSquares):
     Attributes
     ----------
     coef_ : (p,), or (t, p) for a y of t columns. intercept_ : number or (t,).
-    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_, n_features_in_, feature_names_in_ : see
-        ``LogisticRegression``.
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_ : as ``LogisticRegression`` has them.
+    n_features_in_, feature_names_in_ : as ``LogisticRegression`` has them.
 
     Examples
     --------
@@ -131,8 +131,8 @@ class Ridge(_LeastSquares):
     Attributes
     ----------
     coef_ : (p,), or (t, p) for a y of t columns. intercept_ : number or (t,).
-    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_, n_features_in_, feature_names_in_ : see
-        ``LogisticRegression``.
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_ : as ``LogisticRegression`` has them.
+    n_features_in_, feature_names_in_ : as ``LogisticRegression`` has them.
 
     Examples
     --------

@@ -38,8 +38,8 @@ class PoissonRegressor(LinearRegressor):
     Attributes
     ----------
     coef_ : (p,). intercept_ : number.
-    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_, n_features_in_, feature_names_in_ : see
-        ``LogisticRegression``.
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_ : as ``LogisticRegression`` has them.
+    n_features_in_, feature_names_in_ : as ``LogisticRegression`` has them.
 
     Examples
     --------
