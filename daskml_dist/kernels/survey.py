@@ -14,18 +14,20 @@ from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
 
 _PEELED = 8  # labels that are looked for one by one before all of them are sorted
+_LEAST_WEIGHT = 1e-290  # for a sum of weights: products with it must not lose digits
 _MANY = 1000  # distinct labels in one chunk from which on y is taken for a number
 
 
 @final
 @dataclass(frozen=True)
 class LabelSurveyAnswer:
-    """Classes in sorted order, their row counts and weight sums (both (k,))."""
+    """Classes in sorted order, their row counts and weight sums (both (k,)), and what the offset is worth."""
 
     rows: int
     classes: AnyArray
     counts: AnyArray
     weights: AnyArray
+    offset: float
 
 
 @final
@@ -33,6 +35,7 @@ class LabelSurveyAnswer:
 class LabelSurvey(Kernel[LabelSurveyAnswer]):
     """Which labels there are; refuses missing labels and negative weights."""
 
+    loss: Loss
     reads_features: ClassVar[bool] = False
 
     def chunk(self, chunk: Chunk) -> Part:
@@ -42,7 +45,7 @@ class LabelSurvey(Kernel[LabelSurveyAnswer]):
         for label, where in _split(y, chunk.id):
             weight = where.sum() if chunk.weight is None else chunk.weight[where].sum()
             counted[label] = np.array([where.sum(), weight], dtype=np.float64)
-        return Part(gathered={(chunk.id, y.dtype.str): counted})
+        return Part(offset_sums(self.loss, chunk), gathered={(chunk.id, y.dtype.str): counted})
 
     def finish(self, total: Total) -> LabelSurveyAnswer:
         dtype = np.result_type(*(_plain(np.dtype(name)) for _, name in sorted(total.gathered)))
@@ -53,18 +56,20 @@ class LabelSurvey(Kernel[LabelSurveyAnswer]):
         classes = _sorted(list(sums), dtype)
         tallies = np.array([sums[label] for label in classes.tolist()])
         check_weight_sum(float(tallies[:, 1].sum()))
-        return LabelSurveyAnswer(total.rows, classes, tallies[:, 0].astype(np.int64), tallies[:, 1])
+        counts, weights = tallies[:, 0].astype(np.int64), tallies[:, 1]
+        return LabelSurveyAnswer(total.rows, classes, counts, weights, offset_worth(self.loss, total))
 
 
 @final
 @dataclass(frozen=True)
 class TargetSurveyAnswer:
-    """Rows, weight sum, mean of y by weight (t,), and rows in the stratum to over-sample."""
+    """Rows, weight sum, mean of y by weight (t,), rows in the stratum to over-sample, worth of the offset."""
 
     rows: int
     weight_sum: float
     mean: AnyArray
     events: int
+    offset: float
 
 
 @final
@@ -88,12 +93,13 @@ class TargetSurvey(Kernel[TargetSurveyAnswer]):
         weight = np.ones(y.shape[0]) if chunk.weight is None else chunk.weight
         events = self.loss.stratum(y) if y.ndim == 1 else np.zeros(y.shape[0], dtype=bool)
         sums = {"weight": weight.sum(), "y": weight @ y, "events": np.float64(events.sum())}
-        return Part(sums)
+        return Part(sums | offset_sums(self.loss, chunk))
 
     def finish(self, total: Total) -> TargetSurveyAnswer:
         weight = float(total.sums["weight"])
         check_weight_sum(weight)
-        return TargetSurveyAnswer(total.rows, weight, total.sums["y"] / weight, int(total.sums["events"]))
+        mean, events = total.sums["y"] / weight, int(total.sums["events"])
+        return TargetSurveyAnswer(total.rows, weight, mean, events, offset_worth(self.loss, total))
 
 
 def check_weights(chunk: Chunk) -> None:
@@ -109,11 +115,33 @@ def check_weights(chunk: Chunk) -> None:
 
 
 def check_weight_sum(weight_sum: float) -> None:
-    """Refuse weights that add up to nothing."""
-    if not weight_sum > 0.0:
+    """Refuse weights that add up to nothing, or to what float64 cannot hold."""
+    if weight_sum == 0.0:
         raise InvalidData(
             "The sample weights add up to zero: no row counts. Give at least one row a weight above zero."
         )
+    if not _LEAST_WEIGHT < weight_sum < np.inf:
+        raise InvalidData(
+            f"The sample weights add up to {weight_sum:g}, which leaves float64 no digits. Multiply them by "
+            "a constant that brings them near 1."
+        )
+
+
+def offset_sums(loss: Loss, chunk: Chunk) -> dict[str, AnyArray]:
+    """Sums that tell what the offset of a chunk is worth; nothing without an offset."""
+    if chunk.offset is None:
+        return {"margin": np.zeros(3)}
+    weight = np.ones(chunk.offset.shape[0]) if chunk.weight is None else chunk.weight
+    return {"margin": np.array([weight @ loss.mean(chunk.offset), weight @ chunk.offset, weight.sum()])}
+
+
+def offset_worth(loss: Loss, total: Total) -> float:
+    """The constant offset with the same mean expectation; 0 without an offset."""
+    mean, margin, weight = total.sums["margin"]
+    if weight == 0.0:
+        return 0.0
+    worth = float(loss.link(np.asarray(mean / weight)))
+    return worth if np.isfinite(worth) else float(margin / weight)
 
 
 def _labels(chunk: Chunk) -> AnyArray:

@@ -32,6 +32,7 @@ class Problem:
     weight_sum : sum of the sample weights.
     events : rows that the loss calls events (rare ones are over-sampled).
     mean : (t,) weighted mean of y.
+    offset : the constant offset that is worth as much as the offset of the rows; 0 without one.
     tol : the relative gap to reach.
     max_passes : how often all rows may be read.
     certify : prove the gap even where that costs more than two gradient passes.
@@ -49,6 +50,7 @@ class Problem:
     weight_sum: float
     events: int
     mean: FloatArray
+    offset: float = 0.0
     tol: float = 1e-6
     max_passes: int = 100
     certify: bool = False
@@ -161,5 +163,5 @@ def centred(point: Point, centre: FloatArray) -> Point:
 
 def null_point(problem: Problem, centre: FloatArray) -> Point:
     """The constant model: no features, and the intercept that the mean of y asks for."""
-    b = problem.loss.link(problem.mean[:1]) if problem.intercept else np.zeros(1)
+    b = problem.loss.link(problem.mean[:1]) - problem.offset if problem.intercept else np.zeros(1)
     return Point(np.zeros((1, problem.features)), b, centre, problem.intercept)

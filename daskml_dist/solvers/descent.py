@@ -7,8 +7,10 @@ from typing import Literal, final
 
 import numpy as np
 
+from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer
-from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn
+from daskml_dist.solvers import endless
+from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
 from daskml_dist.solvers.certificate import Gap, Proof, prove
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
@@ -103,6 +105,11 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, firs
         )
         here = Evaluation.of(problem, point, reply)
         state = replace(state, passes=state.passes + 1)
+        if line.start is None and not np.isfinite(here.value):
+            point = _retreat(problem, point)
+            if state.passes >= problem.max_passes:
+                return Solution(replace(state, point=point), False)
+            continue
         if line.start is not None and not line.accepts(here):
             if line.rejected == _REJECTIONS or state.passes >= problem.max_passes:
                 return Solution(state, False, notes=(STALLED,) if line.rejected == _REJECTIONS else ())
@@ -118,7 +125,8 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, firs
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = _verified(problem, policy, here, step, metric, proof, state)
         if gap <= problem.tol:
-            return _finished(here, state, step, proof)
+            suspected = policy.prove and _endless(problem, policy, here, state, gap / gap_before)
+            return (yield from _ended(problem, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
             return Solution(state, False, here.hessian)
         gained, gap_before = (gap / gap_before if np.isfinite(gap_before) else 0.0), gap
@@ -143,7 +151,8 @@ class _Line:
 
     def _ends(self, here: Evaluation) -> tuple[OnLine, OnLine]:
         assert self.start is not None
-        slopes = [float(end.gradient @ self.step) / self.t for end in (self.start, here)]
+        with np.errstate(over="ignore", invalid="ignore"):  # an infinite end is refused
+            slopes = [float(end.gradient @ self.step) / self.t for end in (self.start, here)]
         return OnLine(0.0, self.start.value, slopes[0]), OnLine(self.t, here.value, slopes[1])
 
     def accepts(self, here: Evaluation) -> bool:
@@ -158,6 +167,37 @@ STALLED = (
     "the objective could not be lowered any further although its gradient says so: the problem is at the "
     "limit of float64; scale the features or strengthen the penalty"
 )
+
+
+def _ended(
+    problem: Problem, here: Evaluation, state: State, step: FloatArray, proof: Proof | None, suspected: bool
+) -> Conversation:
+    """The end of a descent that reached its tolerance; where suspected, after a look for a ray without end."""
+    if suspected:
+        far: SweepAnswer = yield Turn(endless.question(problem, here.point, step), state)
+        state = replace(state, passes=state.passes + 1)
+        if endless.confirmed(problem, here.point, here.value, step, far):
+            return Solution(state, True, here.hessian, (endless.ENDLESS,))
+    return _finished(here, state, step, proof)
+
+
+def _retreat(problem: Problem, point: Point) -> Point:
+    """The constant model, where the first guess overflows."""
+    null = null_point(problem, point.centre)
+    if np.array_equal(null.theta, point.theta):
+        raise InvalidData(
+            f"The objective overflows float64 for the constant model already (loss {problem.loss.name!r}): "
+            "y, offset or weights are too large. Divide them by a constant."
+        )
+    return null
+
+
+def _endless(problem: Problem, policy: Policy, here: Evaluation, state: State, gained: float) -> bool:
+    """Whether a pass is well spent on a look for a ray without end; ``gained`` is 0 where it is not known."""
+    if state.progress is None or state.progress.gap_kind != "estimate" or state.passes >= problem.max_passes:
+        return False
+    perfection, gained = here.value / max(policy.null_value, 1e-300), gained or np.nan
+    return endless.suspected(problem, perfection, gained, exact=here.hessian is not None)
 
 
 def _far(relative_gap: float) -> bool:
