@@ -173,7 +173,8 @@ def _answer_chunk(kernel: Kernel[Any], chunk: Chunk) -> tuple[Partial, FloatArra
     rows = check_rows(chunk)
     if rows == 0:
         return Partial(1 << chunk.id, 0, None, (), {}, {}), None
-    part = kernel.chunk(chunk)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite data are refused below, not warned of
+        part = kernel.chunk(chunk)
     layout = tuple((name, np.shape(value)) for name, value in part.sums.items())
     flat = None
     if layout:

@@ -36,7 +36,7 @@ class Glimpse(Kernel[GlimpseAnswer]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        X = chunk.X[: self.rows_a_chunk].astype(np.float64)
+        X = np.require(chunk.X[: self.rows_a_chunk], dtype=np.float64, requirements=["C", "A"])
         y = chunk.y[: self.rows_a_chunk].reshape(X.shape[0], -1)
         return Part({"rows": np.asarray(float(X.shape[0])), "x": X.sum(axis=0), "y": y.sum(axis=0)})
 

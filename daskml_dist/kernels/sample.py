@@ -9,6 +9,7 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
 
@@ -45,8 +46,10 @@ class Sample(Kernel[Chunk]):
         if chunk.weight is not None:
             weight = weight * chunk.weight[drawn]
         offset = None if chunk.offset is None else chunk.offset[drawn]
-        rows = Chunk(0, chunk.X[drawn].astype(np.float64), chunk.y[drawn], weight, offset)
-        return Part(gathered={chunk.id: rows})
+        X = np.ascontiguousarray(chunk.X[drawn], dtype=np.float64)
+        if not np.isfinite(X).all():
+            refuse_non_finite(chunk)  # here, where the row is known
+        return Part(gathered={chunk.id: Chunk(0, X, chunk.y[drawn], weight, offset)})
 
     def finish(self, total: Total) -> Chunk:
         chunks: list[Chunk] = [total.gathered[key] for key in sorted(total.gathered)]

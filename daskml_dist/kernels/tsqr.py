@@ -10,6 +10,7 @@ import numpy as np
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import block_rows
 from daskml_dist.kernels.moments import weighted_rows
+from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.types import Chunk, FloatArray
 
 
@@ -36,7 +37,10 @@ class TSQR(Kernel[FloatArray]):
             pile.append(rows[:, order])
             if sum(block.shape[0] for block in pile) >= tall:
                 factor, pile = _factor([factor, *pile]), []
-        return Part(gathered={(0, chunk.id): _factor([factor, *pile])})
+        factor = _factor([factor, *pile])
+        if not np.isfinite(factor).all():
+            refuse_non_finite(chunk)
+        return Part(gathered={(0, chunk.id): factor})
 
     def fold(self, gathered: dict[Any, Any]) -> dict[Any, Any]:
         nodes = dict(gathered)

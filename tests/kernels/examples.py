@@ -1,0 +1,115 @@
+"""One question of each kind, the chunks it is asked of, and what "the same to the bit" means."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from daskml_dist.kernels import (
+    TSQR,
+    Accuracy,
+    Glimpse,
+    HessianVector,
+    Kernel,
+    LabelSurvey,
+    Moments,
+    Point,
+    Sample,
+    Sweep,
+    TargetSurvey,
+)
+from daskml_dist.losses import Logistic, Poisson, Squared
+from daskml_dist.types import AnyArray, Chunk
+
+ROWS = (37, 0, 1, 64, 50, 1, 0, 77, 30)
+FEATURES = 4
+
+
+def point(problems: int = 1, p: int = FEATURES, *, intercept: bool = True, seed: int = 5) -> Point:
+    """A point away from any minimum, for K problems."""
+    rng = np.random.default_rng(seed)
+    w = rng.standard_normal((problems, p)) / 3
+    if not intercept:
+        return Point(w, np.zeros(problems), np.zeros(p), False)
+    return Point(w, rng.standard_normal(problems) / 3, rng.standard_normal(p), True)
+
+
+def metric_factor(q: int) -> AnyArray:
+    """(q, q) lower triangular, well conditioned."""
+    root = np.random.default_rng(8).standard_normal((q, q))
+    return np.linalg.cholesky(root @ root.T + q * np.eye(q))
+
+
+def chunks(
+    rows: tuple[int, ...] = ROWS, p: int = FEATURES, *, weighted: bool = True, seed: int = 3
+) -> list[Chunk]:
+    """Coded chunks of these sizes with a binary target, a weight that is sometimes zero, and an offset."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for i, n in enumerate(rows):
+        X = rng.standard_normal((n, p)) * np.logspace(-2, 2, p) + 3.0
+        y = (rng.random(n) < 0.4).astype(np.float64)
+        weight = rng.integers(0, 4, n).astype(np.float64) / 3.0
+        offset = rng.standard_normal(n) / 5
+        if n == 1:
+            weight[:] = 0.7
+        made.append(Chunk(i, X, y, weight, offset) if weighted else Chunk(i, X, y))
+    return made
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question and the chunks it is asked of."""
+
+    make: Callable[[], Kernel[Any]]
+    chunks: Callable[[], list[Chunk]] = chunks
+
+
+DIRECTION = np.random.default_rng(6).standard_normal((1, FEATURES + 1))
+VECTORS = np.random.default_rng(7).standard_normal((3, FEATURES + 1))
+SHIFT = np.full(FEATURES, 2.9)
+
+#: the kinds of question, by the class of the kernel
+CASES: dict[str, list[Case]] = {
+    "Accuracy": [Case(lambda: Accuracy(point()))],
+    "Glimpse": [Case(lambda: Glimpse(16))],
+    "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
+    "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
+    "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
+    "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
+    "Sweep": [
+        Case(lambda: Sweep(Logistic(), point())),
+        Case(lambda: Sweep(Logistic(), point(intercept=False), hessian=True)),
+        Case(
+            lambda: Sweep(
+                Poisson(),
+                point(),
+                direction=DIRECTION / 50,
+                steps=(-0.75, 1.0),
+                hessian=True,
+                factor=metric_factor(FEATURES + 1),
+            )
+        ),
+        Case(lambda: Sweep(Squared(), point(3), hessian=True), lambda: chunks(weighted=False)),
+    ],
+    "TSQR": [Case(lambda: TSQR(SHIFT, np.array([0.4])))],
+    "TargetSurvey": [Case(lambda: TargetSurvey(Poisson()))],
+}
+EVERY_CASE = [(f"{name}-{i}", case) for name, cases in CASES.items() for i, case in enumerate(cases)]
+
+
+def bits(value: Any) -> Any:
+    """What an answer is made of, with the layout of arrays in memory, comparable by ``==``."""
+    if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            return ("objects", value.tolist())
+        return (value.dtype.str, value.shape, value.flags.c_contiguous, value.tobytes())
+    if dataclasses.is_dataclass(value):
+        return tuple((f.name, bits(getattr(value, f.name))) for f in dataclasses.fields(value))
+    if isinstance(value, float):
+        return value.hex()
+    return value
