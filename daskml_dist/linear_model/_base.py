@@ -84,7 +84,7 @@ class LinearModel(BaseEstimator):
         dtype = np.float32 if dtype_of(X) == np.float32 else np.float64
         self._set_coefficients(state.point.w.astype(dtype), state.point.raw_intercept.astype(dtype), outcome)
         self.n_passes_ = state.passes
-        self.gap_ = float("inf") if state.progress is None else state.progress.gap
+        self.gap_ = float("inf") if state.progress is None else float(state.progress.gap)
         self.gap_kind_ = "estimate" if state.progress is None else state.progress.gap_kind
         self.history_ = outcome.history
         self.graph_ = outcome.graph

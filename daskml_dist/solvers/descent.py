@@ -172,7 +172,7 @@ STALLED = (
 def _ended(
     problem: Problem, here: Evaluation, state: State, step: FloatArray, proof: Proof | None, suspected: bool
 ) -> Conversation:
-    """The end of a descent that reached its tolerance; where suspected, after a look for a ray without end."""
+    """The end of a descent that reached its tolerance, if need be after a look for a ray without end."""
     if suspected:
         far: SweepAnswer = yield Turn(endless.question(problem, here.point, step), state)
         state = replace(state, passes=state.passes + 1)
