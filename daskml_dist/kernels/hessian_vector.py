@@ -9,7 +9,7 @@ import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import row_blocks
-from daskml_dist.kernels.sweep import Point
+from daskml_dist.kernels.sweep import Point, weighted
 from daskml_dist.losses import Loss
 from daskml_dist.types import Chunk, FloatArray
 
@@ -41,7 +41,7 @@ class HessianVector(Kernel[FloatArray]):
                 z += chunk.offset[where]
             _, _, curvature = self.loss.value_slope_curvature(chunk.y[where], z)
             if chunk.weight is not None:
-                curvature = curvature * chunk.weight[where]
+                curvature = weighted(chunk.weight[where], curvature)
             changes = curvature * (along.w @ x.T + along.raw_intercept[:, None])  # (m, B)
             products += changes @ x
             sums += changes.sum(axis=1)

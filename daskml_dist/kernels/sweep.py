@@ -156,14 +156,14 @@ class _Sums:
             value, slope = self.ask.loss.value_slope(y, z)
         s = weight if weight is None or self.single else weight[:, None]
         if s is not None:
-            value, slope = _weighted(s, value), _weighted(s, slope)
+            value, slope = weighted(s, value), weighted(s, slope)
         self.value += value.sum(axis=0)
         self.slopes += slope.sum(axis=0)
         self.gradient += slope @ x if self.single else slope.T @ x
         if self.ask.steps:
             self._add_trials(x, y, z, s)
         if curvature is not None:
-            self._add_hessian(x, curvature if s is None else _weighted(s, curvature))
+            self._add_hessian(x, curvature if s is None else weighted(s, curvature))
         if self.ask.factor is not None:
             self._add_radius(x, weight)
 
@@ -174,7 +174,7 @@ class _Sums:
         change += along.raw_intercept[0] if self.single else along.raw_intercept
         for column, step in enumerate(self.ask.steps):
             value = self.ask.loss.value(y, z + step * change)
-            self.trials[:, column] += (value if s is None else _weighted(s, value)).sum(axis=0)
+            self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
 
     def _add_hessian(self, x: FloatArray, curvature: FloatArray) -> None:
         centred = self._extended(x)
@@ -222,7 +222,7 @@ class _Sums:
         return Part(sums, maxima)
 
 
-def _weighted(s: FloatArray, values: FloatArray) -> FloatArray:
+def weighted(s: FloatArray, values: FloatArray) -> FloatArray:
     """s * values, where a zero weight silences even an infinite value."""
     with np.errstate(invalid="ignore"):
         product = s * values
