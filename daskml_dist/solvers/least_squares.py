@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -20,6 +20,7 @@ from daskml_dist.kernels import (
     Sweep,
     SweepAnswer,
 )
+from daskml_dist.penalties import L2
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
 from daskml_dist.solvers.triangular import solve_factor
 from daskml_dist.types import FloatArray
@@ -54,12 +55,53 @@ class LeastSquares(Solver):
         if problem.rows * problem.features <= SMALL_ELEMENTS:
             return (yield from _by_factor(problem, x_shift, y_shift, 1))
         reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
-        normal = _Normal.of(problem, reply.products, x_shift, y_shift)
-        if normal.condition >= WELL_CONDITIONED:
-            return normal.solution(problem, normal.solve(normal.right), 1)
-        if normal.condition >= REFINABLE:
-            return (yield from _refined(problem, normal))
+        normals = [
+            (part, _Normal.of(part, _columns(reply.products, problem, which), x_shift, y_shift[which]))
+            for part, which in _alike(problem)
+        ]
+        worst = min(normal.condition for _, normal in normals)
+        if worst >= WELL_CONDITIONED:
+            return _joined([normal.solution(part, normal.solve(normal.right), 1) for part, normal in normals])
+        if worst >= REFINABLE and len(normals) == 1:
+            return (yield from _refined(*normals[0]))
         return (yield from _by_factor(problem, x_shift, y_shift, 2))
+
+
+def _alike(problem: Problem) -> list[tuple[Problem, list[int]]]:
+    """Targets with the same penalty, which share a matrix: all of them, or each by itself."""
+    everyone = list(range(problem.targets))
+    ridges = np.atleast_2d(problem.penalty.curvature(np.zeros((problem.targets, problem.features))))
+    if (ridges == ridges[0]).all():
+        level = problem.penalty if problem.targets == 1 or not ridges.any() else L2(float(ridges[0, 0]))
+        return [(replace(problem, penalty=level), everyone)]
+    return [(replace(problem, penalty=L2(float(ridges[t, 0])), targets=1), [t]) for t in everyone]
+
+
+def _columns(products: FloatArray, problem: Problem, which: list[int]) -> FloatArray:
+    """The moments of all features, some targets, and the constant."""
+    p = problem.features
+    kept = [*range(p), *(p + t for t in which), p + problem.targets]
+    return products[np.ix_(kept, kept)]
+
+
+def _joined(solutions: list[Solution]) -> Solution:
+    """One solution of all targets."""
+    if len(solutions) == 1:
+        return solutions[0]
+    points = [solution.state.point for solution in solutions if solution.state.point is not None]
+    reports = [solution.state.progress for solution in solutions if solution.state.progress is not None]
+    point = replace(
+        points[0],
+        w=np.concatenate([point.w for point in points]),
+        b=np.concatenate([point.b for point in points]),
+    )
+    progress = replace(
+        reports[0],
+        objective=sum(report.objective for report in reports),
+        gap=max(report.gap for report in reports),
+        gradient_norm=float(np.linalg.norm([report.gradient_norm for report in reports])),
+    )
+    return Solution(replace(solutions[0].state, point=point, progress=progress), True)
 
 
 @final
@@ -180,10 +222,12 @@ def _by_factor(problem: Problem, x_shift: FloatArray, y_shift: FloatArray, passe
     p = problem.features
     # rows and columns of the factor: 1, x, y
     total = factor[0, 0] ** 2
-    ridge = problem.penalty.curvature(np.zeros(p)) * total
     start = 1 if problem.intercept else 0
     corner = factor[start:, 1:] if problem.intercept else factor[:, 1:]
-    w, square = solve_factor(corner[:, :p], corner[:, p:], ridge)
+    w, square = np.zeros((p, problem.targets)), np.zeros(problem.targets)
+    for part, which in _alike(problem):
+        ridge = part.penalty.curvature(np.zeros(p)) * total
+        w[:, which], square[which] = solve_factor(corner[:, :p], corner[:, p:][:, which], ridge)
     y_square = np.square(corner[:, p:]).sum(axis=0) / total
     if problem.intercept:
         x_mean, y_mean = factor[0, 1 : p + 1] / factor[0, 0], factor[0, p + 1 :] / factor[0, 0]

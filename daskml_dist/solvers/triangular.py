@@ -6,6 +6,7 @@ import numpy as np
 
 from daskml_dist.types import FloatArray
 
+_CORRECTABLE = 1e-2  # reciprocal condition: below, a correction would square what the factor keeps
 _EPS = np.finfo(np.float64).eps
 
 
@@ -32,6 +33,10 @@ def solve_factor(R: FloatArray, targets: FloatArray, ridge: FloatArray) -> tuple
     w = (right[kept].T @ inner) / scale[:, None]
     if not kept.all() or kept.sum() < p:
         w = _least_norm(w, right[kept], scale, used)
+    elif singular[-1] > _CORRECTABLE * singular[0]:
+        # a coefficient far smaller than the targets keeps its digits only in the normal equations
+        slope = (A.T @ (c - A @ w)) / scale[:, None]
+        w = w + (right.T @ ((right @ slope) / np.square(singular)[:, None])) / scale[:, None]
     residual = c - A @ w
     return w, np.square(residual).sum(axis=0)
 
