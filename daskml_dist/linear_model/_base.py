@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -140,25 +141,39 @@ def refuse_changed(model: LinearModel, meaningless: dict[str, Any]) -> None:
             )
 
 
-def refuse_outside(model: LinearModel, name: str, low: float, *, strict: bool = False) -> None:
-    """Refuse a number below ``low`` (or equal to it where ``strict``), and what is no number."""
+def refuse_outside(
+    model: LinearModel, name: str, low: float, *, strict: bool = False, infinite: bool = False
+) -> None:
+    """Refuse a number below ``low`` (or equal to it where ``strict``), infinity, and what is no number."""
     given = getattr(model, name)
     number = isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool)
-    if not number or not (given > low if strict else given >= low):
+    inside = number and (given > low if strict else given >= low) and (infinite or given < np.inf)
+    if not inside:
+        kind = "number" if infinite else "finite number"
         sign = ">" if strict else ">="
         raise UnsupportedParameter(
-            f"{type(model).__name__}({name}={given!r}): {name} must be a number {sign} {low:g}."
+            f"{type(model).__name__}({name}={given!r}): {name} must be a {kind} {sign} {low:g}."
         )
+
+
+def refuse_other_types(model: LinearModel, names: dict[str, Any], expected: str) -> None:
+    """Refuse parameters that are of another type, where the model has them."""
+    for name, types in names.items():
+        given = model.get_params(deep=False).get(name)
+        if given is not None and not isinstance(given, types):
+            raise UnsupportedParameter(f"{type(model).__name__}({name}={given!r}): expected {expected}.")
 
 
 def refuse_common(model: Any) -> None:
     """Check the parameters that all models share."""
     refuse_outside(model, "tol", 0.0)
     refuse_outside(model, "max_iter", 1)
-    if not isinstance(model.fit_intercept, bool | np.bool_):
-        raise UnsupportedParameter(
-            f"{type(model).__name__}(fit_intercept={model.fit_intercept!r}): expected True or False."
-        )
+    switches = dict.fromkeys(("fit_intercept", "warm_start", "certify"), bool | np.bool_)
+    refuse_other_types(model, switches, "True or False")
+    refuse_other_types(model, dict.fromkeys(("max_iter", "verbose"), int | np.integer), "an integer")
+    refuse_other_types(model, {"checkpoint": str | PathLike}, "a directory or URL, or None")
+    if model.fit_intercept is None:
+        raise UnsupportedParameter(f"{type(model).__name__}(fit_intercept=None): expected True or False.")
 
 
 def seed_of(random_state: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Self, final
 
 import numpy as np
 
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse_outside, seed_of
 from daskml_dist.linear_model._regression import LinearRegressor
@@ -27,7 +27,7 @@ class _LeastSquares(LinearRegressor):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         refuse_common(self)
-        self._wide = getattr(y, "ndim", np.ndim(y) if isinstance(y, list | tuple) else 1) == 2
+        self._wide = columns_of(y) is not None
         self._train(self._training(), X, y, sample_weight)
 
 
@@ -172,8 +172,8 @@ class Ridge(_LeastSquares):
         refuse_changed(self, {"copy_X": True, "positive": False})
         if np.ndim(self.alpha) == 0:
             refuse_outside(self, "alpha", 0.0)
-        elif not (np.ndim(self.alpha) == 1 and np.all(np.asarray(self.alpha) >= 0)):
-            raise InvalidData(f"alpha={self.alpha!r}: expected numbers >= 0, one for each column of y.")
+        else:
+            self._refuse_alphas(columns_of(y) or 1)
         self._fit(X, y, sample_weight)
         return self
 
@@ -181,6 +181,26 @@ class Ridge(_LeastSquares):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+    def _refuse_alphas(self, targets: int) -> None:
+        """Refuse penalties of the targets that are no numbers, or not as many as the targets."""
+        alphas = np.asarray(self.alpha)
+        numbers = (
+            alphas.ndim == 1 and alphas.dtype.kind in "iuf" and np.all((alphas >= 0) & np.isfinite(alphas))
+        )
+        if not numbers:
+            raise UnsupportedParameter(
+                f"Ridge(alpha={self.alpha!r}): expected finite numbers >= 0, one for each column of y."
+            )
+        if len(alphas) not in (1, targets):
+            raise InvalidData(
+                f"Number of targets and number of penalties do not correspond: {len(alphas)} != {targets}."
+            )
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        super()._set_coefficients(w, b, outcome)
+        if len(w) == 1:
+            self.coef_ = w[0]  # as in scikit-learn, a y of one column gives what a vector gives
 
     def _training(self) -> Training:
         return Training(
@@ -198,12 +218,19 @@ class Ridge(_LeastSquares):
         )
 
 
+def columns_of(y: Any) -> int | None:
+    """How many columns y has where it has two dimensions, else None."""
+    shape: tuple[Any, ...] = np.shape(y) if isinstance(y, list | tuple) else getattr(y, "shape", ())
+    return int(shape[1]) if len(shape) == 2 else None
+
+
 def _no_penalty(weight_sum: float) -> Penalty:
     return Unpenalised()
 
 
 def _ridge_penalty(alpha: Any, weight_sum: float) -> Penalty:
     """alpha |w|^2 on the sum of squares is (alpha / sum of weights) |w|^2 / 2 on the mean of their halves."""
-    if np.ndim(alpha) == 1:
+    if np.size(alpha) > 1:
         return L2(np.asarray(alpha, dtype=np.float64) / weight_sum)
-    return L2(float(alpha) / weight_sum) if alpha > 0 else Unpenalised()
+    level = float(np.ravel(alpha)[0])
+    return L2(level / weight_sum) if level > 0 else Unpenalised()

@@ -134,7 +134,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
             The cluster could not answer after repeated repairs.
         """
         refuse_common(self)
-        refuse_outside(self, "C", 0.0, strict=True)
+        refuse_outside(self, "C", 0.0, strict=True, infinite=True)
         refuse_changed(self, {"l1_ratio": 0.0, "dual": False, "intercept_scaling": 1, "n_jobs": None})
         self._train(self._training(), X, y, sample_weight, offset)
         return self
@@ -223,7 +223,13 @@ def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: An
         raise InvalidData(
             f"class_weight must be a dict of class and factor, 'balanced', or None; got: {class_weight!r}."
         )
-    return np.asarray(compute_class_weight(class_weight, classes=classes, y=classes), dtype=np.float64)
+    try:
+        factors = compute_class_weight(class_weight, classes=classes, y=classes)
+    except ValueError as cause:
+        raise InvalidData(f"class_weight does not fit the classes of y: {cause}") from cause
+    if not all(np.isfinite(factors) & (factors >= 0)):
+        raise InvalidData(f"class_weight={class_weight!r}: expected finite factors >= 0.")
+    return np.asarray(factors, dtype=np.float64)
 
 
 def _decision(point: Point, dtype: Any, x: AnyArray) -> AnyArray:

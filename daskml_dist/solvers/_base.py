@@ -125,6 +125,8 @@ class Solver(ABC):
     name: ClassVar[str]
     #: what the loss and the penalty must be; see ``refuse``
     needs: ClassVar[frozenset[str]]
+    #: whether a target of several columns can be solved for
+    many_targets: ClassVar[bool] = False
 
     @abstractmethod
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
@@ -139,6 +141,14 @@ class Solver(ABC):
                     f"solver={self.name!r} needs a {need}; given were the loss {loss.name!r} and the penalty "
                     f"{penalty.name!r}. Use solver='auto', which takes one that fits."
                 )
+
+    def refuse_targets(self, targets: int) -> None:
+        """Raise UnsupportedCombination where y has several columns and this solver takes one."""
+        if targets > 1 and not self.many_targets:
+            raise UnsupportedCombination(
+                f"solver={self.name!r} solves for one target, and y has {targets} columns. Use "
+                "solver='least-squares', or fit one model a column."
+            )
 
 
 def converse(conversation: Conversation, chunks: Iterable[Chunk]) -> Solution:

@@ -46,6 +46,7 @@ class LeastSquares(Solver):
 
     name: ClassVar[str] = "least-squares"
     needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss", "smooth penalty"})
+    many_targets: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         x_shift, y_shift = np.zeros(problem.features), np.zeros(problem.targets)
