@@ -46,6 +46,11 @@ def self_concordance(decrement: float, radius: float) -> float:
     return omega(u) / radius**2
 
 
+def strong_convexity(gradient_norm: float, convexity: float, objective: float) -> Gap:
+    """The bound ``|g|^2 / (2 mu)`` where F - mu |w|^2 / 2 is convex in all parameters."""
+    return Gap(gradient_norm**2 / (2.0 * convexity) + _ROUNDING * objective, "strong-convexity")
+
+
 def after_newton_step(decrement: float, radius: float) -> float:
     """The same bound for the point that a full Newton step leads to.
 

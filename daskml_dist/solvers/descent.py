@@ -11,7 +11,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer
 from daskml_dist.solvers import endless
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
-from daskml_dist.solvers.certificate import Gap, Proof, prove
+from daskml_dist.solvers.certificate import Gap, Proof, prove, strong_convexity
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import FloatArray
@@ -126,7 +126,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, firs
         state, gap = _verified(problem, policy, here, step, metric, proof, state)
         if gap <= problem.tol:
             suspected = policy.prove and _endless(problem, policy, here, state, gap / gap_before)
-            return (yield from _ended(problem, here, state, step, proof, suspected))
+            return (yield from _ended(problem, policy, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
             return Solution(state, False, here.hessian)
         gained, gap_before = (gap / gap_before if np.isfinite(gap_before) else 0.0), gap
@@ -170,7 +170,13 @@ STALLED = (
 
 
 def _ended(
-    problem: Problem, here: Evaluation, state: State, step: FloatArray, proof: Proof | None, suspected: bool
+    problem: Problem,
+    policy: Policy,
+    here: Evaluation,
+    state: State,
+    step: FloatArray,
+    proof: Proof | None,
+    suspected: bool,
 ) -> Conversation:
     """The end of a descent that reached its tolerance, if need be after a look for a ray without end."""
     if suspected:
@@ -178,7 +184,7 @@ def _ended(
         state = replace(state, passes=state.passes + 1)
         if endless.confirmed(problem, here.point, here.value, step, far):
             return Solution(state, True, here.hessian, (endless.ENDLESS,))
-    return _finished(here, state, step, proof)
+    return _finished(here, policy.null_value, state, step, proof)
 
 
 def _retreat(problem: Problem, point: Point) -> Point:
@@ -232,10 +238,11 @@ def _gap(problem: Problem, here: Evaluation, step: FloatArray, proof: Proof | No
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
     if not problem.intercept and convexity > 0.0:
-        bounds.append(Gap(float(here.gradient @ here.gradient) / (2.0 * convexity), "strong-convexity"))
+        bounds.append(strong_convexity(float(np.linalg.norm(here.gradient)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
     estimate = Gap(max(-0.5 * float(here.gradient @ step), 0.0), "estimate")
-    return min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
+    best = min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
+    return Gap(min(best.value, here.value), best.kind)  # neither losses nor penalties are negative
 
 
 def _verified(
@@ -249,7 +256,7 @@ def _verified(
 ) -> tuple[State, float]:
     """The state that knows this point, and its relative gap."""
     gap = _gap(problem, here, step, proof)
-    scale = _scale(here, policy.null_value)
+    scale = _scale(here.value, policy.null_value)
     progress = Progress(
         objective=here.value,
         gap=gap.value / scale,
@@ -261,21 +268,23 @@ def _verified(
     return State(state.passes, here.point, progress, _memory(metric), numbers), progress.gap
 
 
-def _scale(here: Evaluation, null_value: float) -> float:
+def _scale(value: float, null_value: float) -> float:
     """What a relative gap is relative to."""
-    return float(max(abs(here.value), 1e-3 * null_value, np.finfo(np.float64).tiny))
+    return float(max(abs(value), 1e-3 * null_value, np.finfo(np.float64).tiny))
 
 
-def _finished(here: Evaluation, state: State, step: FloatArray, proof: Proof | None) -> Solution:
+def _finished(
+    here: Evaluation, null_value: float, state: State, step: FloatArray, proof: Proof | None
+) -> Solution:
     """Take the Newton step that the exact Hessian offers for nothing, where it is proven to be better."""
     if proof is None or state.progress is None:
         return Solution(state, True, here.hessian)
     before, after = proof.gap(here.value), proof.gap_after_step(here.value)
-    if after.value >= before.value:
+    least = max(here.value - before.value, 0.0)  # F at the end of the step is not below this
+    relative = after.value / _scale(least, null_value)
+    if not after.value < before.value or not relative < state.progress.gap:
         return Solution(state, True, here.hessian)
-    progress = replace(
-        state.progress, gap=state.progress.gap * after.value / before.value, gap_kind=after.kind
-    )
+    progress = replace(state.progress, gap=relative, gap_kind=after.kind)
     point = here.point.at((here.point.theta[0] + step)[None])
     return Solution(replace(state, point=point, progress=progress), True, here.hessian)
 
