@@ -132,7 +132,7 @@ def test_a_state_is_arrays_and_numbers(solver: type[Solver]) -> None:
         if state.point is not None:
             assert [a.dtype for a in (state.point.w, state.point.b, state.point.centre)] == [np.float64] * 3
         if state.progress is not None:
-            assert all(type(value) in (float, str) for value in vars(state.progress).values())
+            assert all(isinstance(value, float | str) for value in vars(state.progress).values())
 
 
 @every_solver
@@ -145,7 +145,7 @@ def test_it_goes_on_from_any_state(solver: type[Solver], family: str) -> None:
         resumed = hold(solver().solve(t.problem, replace(state, progress=None)), t.chunks)
         assert resumed.solution.converged
         assert relative_excess(t, resumed.point, best) < 1e-8
-        if state.point is not None:
+        if state.point is not None and solver is not LeastSquares:  # one pass is all that it has to learn
             assert resumed.names[0] == "Sweep", "what was learned must not be asked for again"
             assert resumed.solution.state.passes > state.passes
 
