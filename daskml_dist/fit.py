@@ -168,7 +168,7 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
             events=events,
             mean=mean,
             offset=offset,
-            tol=training.tol,
+            tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
             max_passes=training.max_passes,
             certify=training.certify,
             streamed=streamed,
