@@ -38,7 +38,9 @@ def shorter(start: OnLine, here: OnLine, trials: dict[float, float]) -> float:
         return min(better, key=lambda t: better[t])
     if not (np.isfinite(here.value) and np.isfinite(here.slope)):
         return 0.25 * here.t
-    return float(np.clip(_cubic_minimum(start, here), 0.1 * here.t, 0.6 * here.t))
+    with np.errstate(over="ignore", invalid="ignore"):
+        t = _cubic_minimum(start, here)
+    return float(np.clip(t, 0.1 * here.t, 0.6 * here.t)) if np.isfinite(t) else 0.1 * here.t
 
 
 def _cubic_minimum(a: OnLine, b: OnLine) -> float:
