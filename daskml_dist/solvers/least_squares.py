@@ -63,7 +63,7 @@ class LeastSquares(Solver):
         worst = min(normal.condition for _, normal in normals)
         if worst >= WELL_CONDITIONED:
             return _joined([normal.solution(part, normal.solve(normal.right), 1) for part, normal in normals])
-        if worst >= REFINABLE and len(normals) == 1:
+        if worst >= REFINABLE and problem.targets == 1:  # a sweep has one target
             return (yield from _refined(*normals[0]))
         return (yield from _by_factor(problem, x_shift, y_shift, 2))
 
