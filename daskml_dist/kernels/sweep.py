@@ -136,7 +136,8 @@ class _Sums:
         problems, q = ask.point.theta.shape
         self.value = np.zeros(problems)
         self.slopes = np.zeros(problems)
-        self.gradient = np.zeros((problems, p))
+        self.centred = ask.hessian or ask.factor is not None  # then the centred rows are formed anyway
+        self.gradient = np.zeros((problems, q if self.centred else p))
         self.trials = np.zeros((problems, len(ask.steps)))
         self.hessian = [np.zeros((q, q), order="F") for _ in range(problems)] if ask.hessian else []
         self.radius2 = 0.0
@@ -159,13 +160,14 @@ class _Sums:
             value, slope = weighted(s, value), weighted(s, slope)
         self.value += value.sum(axis=0)
         self.slopes += slope.sum(axis=0)
-        self.gradient += slope @ x if self.single else slope.T @ x
+        rows = self._extended(x) if self.centred else x
+        self.gradient += slope @ rows if self.single else slope.T @ rows
         if self.ask.steps:
             self._add_trials(x, y, z, s)
         if curvature is not None:
-            self._add_hessian(x, curvature if s is None else weighted(s, curvature))
+            self._add_hessian(rows, curvature if s is None else weighted(s, curvature))
         if self.ask.factor is not None:
-            self._add_radius(x, weight)
+            self._add_radius(rows, weight)
 
     def _add_trials(self, x: FloatArray, y: FloatArray, z: FloatArray, s: FloatArray | None) -> None:
         assert self.ask.direction is not None
@@ -176,8 +178,7 @@ class _Sums:
             value = self.ask.loss.value(y, z + step * change)
             self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
 
-    def _add_hessian(self, x: FloatArray, curvature: FloatArray) -> None:
-        centred = self._extended(x)
+    def _add_hessian(self, centred: FloatArray, curvature: FloatArray) -> None:
         for k, hessian in enumerate(self.hessian):
             root = np.sqrt(curvature if self.single else curvature[:, k])
             # syrk on sqrt(curvature) x: half the work of a general product
@@ -185,8 +186,7 @@ class _Sums:
                 1.0, (centred * root[:, None]).T, beta=1.0, c=hessian, lower=1, overwrite_c=1
             )
 
-    def _add_radius(self, x: FloatArray, weight: FloatArray | None) -> None:
-        centred = self._extended(x)
+    def _add_radius(self, centred: FloatArray, weight: FloatArray | None) -> None:
         if weight is not None:
             centred = centred[weight > 0]
         if centred.shape[0]:
@@ -205,7 +205,7 @@ class _Sums:
     def part(self, weight_sum: float) -> Part:
         """What the chunk contributes, in the centred coordinates."""
         gradient = self.gradient
-        if self.ask.point.intercept:
+        if self.ask.point.intercept and not self.centred:
             gradient = gradient - np.outer(self.slopes, self.ask.point.centre)
             gradient = np.column_stack([gradient, self.slopes])
         sums: dict[str, AnyArray] = {
