@@ -17,7 +17,7 @@ OTHERS = [path for top in ("benchmarks", "docs", "tests") for path in (ROOT / to
 EVERYTHING = SOURCE + sorted(OTHERS)
 
 PURE = ("types.py", "losses", "penalties", "kernels", "solvers", "partition")
-HANDS = ("cluster",)
+HANDS = ("cluster", "cli")  # cli/ learns levels and means, and reads predictions, before and after a fit
 FACADES = sorted(PACKAGE.rglob("__init__.py"))
 
 

@@ -1,0 +1,219 @@
+"""The command line: every option, its help, and what can be refused without reading anything."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Never, final
+
+from dask.utils import parse_bytes
+
+from daskml_dist import __version__
+from daskml_dist.cli.options import FitOptions
+
+DESCRIPTION = "Machine learning on partitioned data: the certified optimum of a linear model in a few passes."
+FIT = """Train a linear model from a file that may be larger than memory.
+
+FILE is a CSV file (also .gz), a Parquet file or directory, a Zarr store or a
+NetCDF file, on this machine or at any URL that fsspec knows; quote a pattern
+such as "data/*.csv" for many. In Zarr and NetCDF each data variable on the dims
+of the target is a column, and each cell a row; coordinates are labels and no
+features. In parentheses: the defaults."""
+FIT_EXAMPLES = """examples:
+  daskml-dist fit adult.csv --target income
+  daskml-dist fit claims.parquet --target ClaimNb --model poisson --exposure Exposure --workers 2
+  daskml-dist fit "data/*.csv.gz" --target delay --missing impute --out model"""
+
+
+@final
+class Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def error(self, message: str) -> Never:
+        self.exit(2, f"daskml-dist: error: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    top = Parser(prog="daskml-dist", description=DESCRIPTION)
+    top.add_argument("--version", action="version", version=f"daskml-dist {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_fit(commands)
+    show = commands.add_parser(
+        "show", help="say what a saved model is", description="Say what a saved model is."
+    )
+    show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
+    demo = commands.add_parser(
+        "demo",
+        help="real data, then a generated million rows on two workers",
+        description="Train on data sets that come with scikit-learn, beside scikit-learn; then on generated "
+        "rows on a local cluster, once more with a worker killed on the way. Needs no network and leaves "
+        "nothing behind.",
+    )
+    demo.add_argument(
+        "--rows", type=_whole(1000), default=1_000_000, metavar="N", help="generated rows (1000000)"
+    )
+    demo.add_argument("--workers", type=_whole(2), default=2, metavar="N", help="of the local cluster (2)")
+    return top
+
+
+def _add_fit(commands: Any) -> None:
+    fit = commands.add_parser(
+        "fit",
+        usage="daskml-dist fit FILE --target COLUMN [options]",
+        help="train a model from a file",
+        description=FIT,
+        epilog=FIT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fit.add_argument("file", metavar="FILE", help="a path, pattern or URL")
+    fit.add_argument("--target", required=True, metavar="COLUMN", help="what is to be predicted")
+    _add_columns(fit.add_argument_group("columns"))
+    _add_model(fit.add_argument_group("model"))
+    _add_machine(fit.add_argument_group("machine"))
+    _add_output(fit.add_argument_group("output"))
+
+
+def _add_columns(group: Any) -> None:
+    group.add_argument("--weight", metavar="COLUMN", help="weight of each row")
+    group.add_argument(
+        "--exposure", metavar="COLUMN", help="exposure of each row (poisson): its logarithm is added"
+    )
+    group.add_argument(
+        "--drop", type=_names, action="extend", default=[], metavar="A,B", help="columns that are no features"
+    )
+    group.add_argument(
+        "--categories",
+        choices=("refuse", "onehot"),
+        default="onehot",
+        help="text becomes one feature for each level of the training rows; other levels become "
+        "zeros (onehot)",
+    )
+    group.add_argument(
+        "--max-levels", type=_whole(1), default=500, metavar="N", help="refuse text with more levels (500)"
+    )
+    group.add_argument(
+        "--missing",
+        choices=("refuse", "impute"),
+        default="refuse",
+        help="impute: numbers by the mean of the training rows, text by a level of its own; rows without a "
+        "target are left out (refuse)",
+    )
+    group.add_argument(
+        "--na-values",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="further texts that mean missing in CSV, such as '?'",
+    )
+    group.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
+    group.add_argument("--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)")
+
+
+def _add_model(group: Any) -> None:
+    group.add_argument(
+        "--model",
+        choices=("logistic", "linear", "ridge", "poisson"),
+        help="(logistic if the target has two values, else ridge)",
+    )
+    group.add_argument("--C", type=float, metavar="X", help="inverse strength of the penalty, logistic (1)")
+    group.add_argument(
+        "--alpha", type=float, metavar="X", help="strength of the penalty, ridge and poisson (1)"
+    )
+    group.add_argument("--tol", type=float, metavar="X", help="relative gap to the optimum to reach (1e-6)")
+    group.add_argument("--max-iter", type=_whole(1), metavar="N", help="passes over the data at most (100)")
+    group.add_argument("--certify", action="store_true", help="prove the gap, even where that costs more")
+    group.add_argument(
+        "--test-size",
+        type=_share,
+        default=0.2,
+        metavar="X",
+        help="share of rows that is held out, 0 for none (0.2)",
+    )
+    group.add_argument(
+        "--seed", type=_whole(0), default=0, metavar="N", help="of the held-out rows and samples (0)"
+    )
+
+
+def _add_machine(group: Any) -> None:
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=_whole(1), metavar="N", help="start a local cluster of N processes (threads)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="use a running cluster, such as tcp://10.0.0.1:8786"
+    )
+    group.add_argument(
+        "--memory-limit", type=_memory, metavar="SIZE", help="of each local worker, such as 2GiB"
+    )
+    group.add_argument(
+        "--blocksize",
+        type=_blocksize,
+        default=16 << 20,
+        metavar="SIZE",
+        help="bytes of a piece that is read at once, 0 for whole files (16MiB)",
+    )
+    group.add_argument(
+        "--checkpoint", metavar="DIR", help="keep the state after each pass; the same command goes on from it"
+    )
+
+
+def _add_output(group: Any) -> None:
+    group.add_argument("--out", metavar="DIR", help="save the model and its encoding")
+    group.add_argument("--overwrite", action="store_true", help="replace the model that is in DIR")
+    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def fit_options(arguments: argparse.Namespace) -> FitOptions:
+    """The options of ``fit`` as a record; refuses those that contradict each other."""
+    given = {name: value for name, value in vars(arguments).items() if name != "command"}
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return FitOptions(**given | lists)
+
+
+def contradiction(options: FitOptions) -> str | None:
+    """What is wrong with the options taken together."""
+    if options.memory_limit is not None and options.workers is None:
+        return "--memory-limit is of local workers; give --workers too"
+    if options.overwrite and options.out is None:
+        return "--overwrite needs --out"
+    return None
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _whole(least: int) -> Any:
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up")
+        return value
+
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
+    return value
+
+
+def _memory(text: str) -> str:
+    try:
+        parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 2GiB") from error
+    return text
+
+
+def _blocksize(text: str) -> int | None:
+    size = int(parse_bytes(_memory(text)))
+    return None if size <= 0 else size

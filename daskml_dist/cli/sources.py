@@ -1,0 +1,150 @@
+"""Files as pieces: each can be read on its own, on any worker, into a pandas DataFrame."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, final
+
+import fsspec
+import pandas as pd
+from fsspec.core import get_fs_token_paths
+
+from daskml_dist.cli import csv_files, labelled_files, parquet_files
+from daskml_dist.cli.options import FitOptions
+from daskml_dist.errors import InvalidData
+
+ENDINGS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".zarr": "zarr",
+    ".nc": "netcdf",
+    ".nc4": "netcdf",
+    ".netcdf": "netcdf",
+}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+class Piece(Protocol):
+    """A part of a table."""
+
+    def read(self, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
+        """These columns of this part; those in ``text`` unparsed."""
+
+
+@final
+@dataclass(frozen=True)
+class Source:
+    """A table that is not read yet.
+
+    Attributes
+    ----------
+    name : how the user calls it.
+    columns : all there are.
+    pieces : in the order of the rows.
+    notes : what the user should know about how it is read.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    pieces: tuple[Piece, ...]
+    notes: tuple[str, ...] = ()
+
+
+def open_source(options: FitOptions) -> Source:
+    """Find the files and cut them into pieces; only headers and footers are read.
+
+    Raises
+    ------
+    InvalidData
+        There is nothing, it is of an unknown kind, or it cannot be read.
+    """
+    paths = find_files(options.file)
+    kind = options.format or kind_of_file(paths[0])
+    files = expanded(paths, kind)
+    found: tuple[Sequence[str], Sequence[Piece], Sequence[str]]
+    if kind == "csv":
+        found = csv_files.pieces(files, options.sep, options.na_values, options.blocksize)
+    elif kind == "parquet":
+        found = parquet_files.pieces(files, options.blocksize)
+    else:
+        found = labelled_files.pieces(files, kind, options.target, options.blocksize)
+    columns, pieces, notes = found
+    return Source(options.file, tuple(columns), tuple(pieces), tuple(notes))
+
+
+def find_files(given: str) -> list[str]:
+    """The paths that a path, URL or pattern stands for, each usable on its own by fsspec."""
+    try:
+        fs, _, paths = get_fs_token_paths(given, mode="rb")
+    except (ValueError, ImportError) as error:
+        raise InvalidData(f"{given}: {error}") from error
+    found = sorted(str(path) for path in paths if fs.exists(path))
+    if not found:
+        raise InvalidData(f"{given}: there is no such file{_alike(given)}")
+    return [
+        str(path if fs.protocol in ("file", ("file", "local")) else fs.unstrip_protocol(path))
+        for path in found
+    ]
+
+
+def kind_of_file(path: str) -> str:
+    """csv, parquet, zarr or netcdf, by the ending of the path or what is in the directory."""
+    base = path.rstrip("/")
+    for ending in COMPRESSED:
+        base = base.removesuffix(ending)
+    kind = ENDINGS.get(os.path.splitext(base)[1].lower())
+    if kind is not None:
+        return kind
+    fs, inside = _inside(path)
+    names = {name.rsplit("/", 1)[-1] for name in inside}
+    if names & {"zarr.json", ".zgroup", ".zmetadata"}:
+        return "zarr"
+    for name in sorted(inside):
+        ending = os.path.splitext(name)[1].lower()
+        if ending in (".parquet", ".pq"):
+            return "parquet"
+    if fs.isdir(path):
+        raise InvalidData(f"{path} is a directory without Parquet files, and no Zarr store")
+    raise InvalidData(
+        f"{path}: cannot tell from its name what kind of file it is; known endings are "
+        f"{' '.join(sorted(ENDINGS))}; or give --format csv, parquet, zarr or netcdf"
+    )
+
+
+def expanded(paths: list[str], kind: str) -> list[str]:
+    """The files in directories of Parquet files; anything else as it is."""
+    if kind != "parquet":
+        return paths
+    files: list[str] = []
+    for path in paths:
+        _, inside = _inside(path)
+        files += sorted(name for name in inside if name.endswith((".parquet", ".pq"))) or [path]
+    return files
+
+
+def _inside(path: str) -> tuple[Any, list[str]]:
+    """The file system of a path and all files below it, if it is a directory."""
+    fs, root = fsspec.core.url_to_fs(path)
+    if not fs.isdir(root):
+        return fs, []
+    local = "local" in fs.protocol or "file" in fs.protocol
+    return fs, [str(name if local else fs.unstrip_protocol(name)) for name in fs.find(root)]
+
+
+def _alike(given: str) -> str:
+    """Files with a similar name in the same directory."""
+    folder, name = os.path.split(given)
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    return (
+        "; did you mean " + " or ".join(os.path.join(folder, match) for match in close) + "?" if close else ""
+    )
