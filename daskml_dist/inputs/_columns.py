@@ -99,6 +99,8 @@ def weight(values: Any, name: str, n_rows: float) -> Any:
         return _scalar(float(values), name)
     array = container_of(values, name).column(values, name)
     if not is_lazy(array):
+        if np.asarray(array).dtype.kind in "US":
+            raise InvalidData(f"{name} is of dtype {np.asarray(array).dtype}; real numbers are expected.")
         array = check_array(
             np.asarray(array),
             ensure_2d=False,
