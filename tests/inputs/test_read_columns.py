@@ -216,7 +216,7 @@ def test_one_weight_is_repeated():
         ([1, np.nan, 1, 1], "Input sample_weight contains NaN"),
         ([1, np.inf, 1, 1], "Input sample_weight contains infinity"),
         ([1j, 1, 1, 1], "Complex data not supported"),
-        (["a", "b", "c", "d"], "could not convert string to float"),
+        (["a", "b", "c", "d"], "real numbers are expected"),
         (da.from_array(np.array(["a"] * 4), chunks=2), "sample_weight is of dtype <U1"),
     ],
 )
