@@ -241,19 +241,19 @@ def _converse(
         while True:
             turn: Turn = conversation.send(reply)
             state = log.heard(turn.state, turn)
-            if store is not None and state.point is not None:
+            if store is not None and state.progress is not None:
                 keep(store, state, mark)
             reply = hands.answer(turn.question)
     except StopIteration as stop:
         solution: Solution = stop.value
-        log.heard(solution.state, None)
+        state = log.heard(solution.state, None)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)
     except KeyboardInterrupt:
         status = "interrupted"
         raise Interrupted(outcome(Solution(state, False)) if state.point is not None else None) from None
     except ClusterGaveUp as error:
-        if state.point is None:
+        if state.progress is None:
             raise
         store = store or Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
         where = keep(store, state, mark)
