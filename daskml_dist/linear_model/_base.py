@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from daskml_dist import fit as spine
 from daskml_dist import inputs
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.types import AnyArray, FloatArray
@@ -58,6 +58,7 @@ class LinearModel(BaseEstimator):
 
     def _train(self, training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Outcome:
         """Run a training, and keep what was reached even when it is interrupted."""
+        refuse_other_start(training.start, X)
         check_features(self, X, reset=True)
         try:
             outcome = spine.fit(training, X, y, sample_weight, offset)
@@ -120,6 +121,16 @@ def check_features(model: LinearModel, X: Any, *, reset: bool) -> None:
         validate_data(model, np.empty((1, n_features)), reset=reset, skip_check_array=True)
     else:
         validate_data(model, pd.DataFrame(columns=names), reset=reset, skip_check_array=True)
+
+
+def refuse_other_start(start: Point | None, X: Any) -> None:
+    """Refuse to start from the coefficients of other features."""
+    n_features = inputs.features_of(X)[0]
+    if start is not None and start.w.shape[1] != n_features:
+        raise InvalidData(
+            f"warm_start=True starts from {start.w.shape[1]} coefficients, and X has {n_features} features. Fit "
+            "with warm_start=False, or a clone of the model."
+        )
 
 
 def dtype_of(X: Any) -> Any:
