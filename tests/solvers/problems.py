@@ -136,46 +136,44 @@ def _target(rng: Rng, loss: str, z: AnyArray) -> FloatArray:
 
 def minimum(t: Task) -> float:
     """min F by SciPy's trust region, in coordinates in which the rows are orthonormal."""
-    loss, penalty, p = t.problem.loss, t.problem.penalty, t.problem.features
-    rows = t.X - t.X.mean(axis=0) if t.problem.intercept else t.X
-    rows = rows / np.sqrt(np.square(rows).mean(axis=0))
-    scales = np.sqrt(np.square(t.X - t.X.mean(axis=0) if t.problem.intercept else t.X).mean(axis=0))
-    if t.problem.intercept:
-        rows = np.column_stack([rows, np.ones(len(rows))])
-    Q, R, order = qr(rows, mode="economic", pivoting=True)
-    rank = int((np.abs(np.diag(R)) > 1e-11 * abs(R[0, 0])).sum())
-    ridge = float(np.max(penalty.curvature(np.zeros(p))))
-    if ridge:
-        rank = R.shape[0]
-    n = len(rows)
-    Q, R = Q[:, :rank] * np.sqrt(n), R[:rank, :rank] / np.sqrt(n)
-    s = np.ones(n) if t.weight is None else t.weight
+    loss, p = t.problem.loss, t.problem.features
+    ridge = float(np.max(t.problem.penalty.curvature(np.zeros(p))))
+    Q, back = _orthonormal(t, ridge > 0.0)
+    s = np.ones(len(Q)) if t.weight is None else t.weight
     s = s / s.sum()
-    back = np.zeros((p + 1, rank))  # from u to (w, b) in the units of X
-    if ridge and np.abs(np.diag(R)).min() < 1e-11:
-        Q, back = rows, np.eye(rows.shape[1], p + 1).T  # exactly collinear: the plain coordinates will do
-    else:
-        back[order[:rank]] = solve_triangular(R, np.eye(rank))
-    back = back[:p] / scales[:, None]
-
-    def parts(u: AnyArray) -> tuple[AnyArray, AnyArray, AnyArray]:
-        return loss.value_slope_curvature(t.y, Q @ u)
 
     def value(u: AnyArray) -> float:
-        return float(s @ parts(u)[0]) + 0.5 * ridge * float(np.square(back @ u).sum())
+        return float(s @ loss.value(t.y, Q @ u)) + 0.5 * ridge * float(np.square(back @ u).sum())
 
     def gradient(u: AnyArray) -> AnyArray:
-        return Q.T @ (s * parts(u)[1]) + ridge * back.T @ (back @ u)
+        return Q.T @ (s * loss.value_slope(t.y, Q @ u)[1]) + ridge * back.T @ (back @ u)
 
     def hessian(u: AnyArray) -> AnyArray:
-        return Q.T @ ((s * parts(u)[2])[:, None] * Q) + ridge * back.T @ back
+        curvature = s * loss.value_slope_curvature(t.y, Q @ u)[2]
+        return Q.T @ (curvature[:, None] * Q) + ridge * back.T @ back
 
-    u = minimize(
-        value, np.zeros(Q.shape[1]), jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-9}
-    ).x
+    start, options = np.zeros(Q.shape[1]), {"gtol": 1e-9}
+    u = minimize(value, start, jac=gradient, hess=hessian, method="trust-exact", options=options).x
     for _ in range(3):
         u = u - np.linalg.lstsq(hessian(u), gradient(u))[0]
     return value(u)
+
+
+def _orthonormal(t: Task, ridge: bool) -> tuple[AnyArray, AnyArray]:
+    """(n, r) rows Q in new coordinates u, and the (p, r) map from u to w without its null directions."""
+    p, n = t.problem.features, len(t.X)
+    rows = t.X - t.X.mean(axis=0) if t.problem.intercept else t.X
+    scales = np.sqrt(np.square(rows).mean(axis=0))
+    rows = rows / scales
+    if t.problem.intercept:
+        rows = np.column_stack([rows, np.ones(n)])
+    Q, R, order = qr(rows, mode="economic", pivoting=True)
+    rank = int((np.abs(np.diag(R)) > 1e-11 * abs(R[0, 0])).sum())
+    if ridge and rank < len(R):  # exactly collinear, and the penalty decides: the plain coordinates will do
+        return rows, np.eye(p, rows.shape[1]) / scales[:, None]
+    back = np.zeros((rows.shape[1], rank))
+    back[order[:rank]] = solve_triangular(R[:rank, :rank] / np.sqrt(n), np.eye(rank))
+    return Q[:, :rank] * np.sqrt(n), back[:p] / scales[:, None]
 
 
 @lru_cache(maxsize=64)
