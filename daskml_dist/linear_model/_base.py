@@ -128,8 +128,8 @@ def refuse_other_start(start: Point | None, X: Any) -> None:
     n_features = inputs.features_of(X)[0]
     if start is not None and start.w.shape[1] != n_features:
         raise InvalidData(
-            f"warm_start=True starts from {start.w.shape[1]} coefficients, and X has {n_features} features. Fit "
-            "with warm_start=False, or a clone of the model."
+            f"warm_start=True starts from {start.w.shape[1]} coefficients, and X has {n_features} features. "
+            "Fit with warm_start=False, or a clone of the model."
         )
 
 
