@@ -12,7 +12,7 @@ import pytest
 from daskml_dist import solvers
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.kernels import Moments, Point, Question, Sweep
-from daskml_dist.losses import Logistic, Poisson, Squared
+from daskml_dist.losses import Logistic, Loss, Poisson, Squared
 from daskml_dist.penalties import L2
 from daskml_dist.solvers import (
     LBFGS,
@@ -24,7 +24,9 @@ from daskml_dist.solvers import (
     State,
     Turn,
     automatic,
+    choose,
     converse,
+    least_squares,
     named,
 )
 from daskml_dist.solvers.choose import SOLVERS
@@ -218,18 +220,16 @@ def test_solvers_are_named() -> None:
         named("least-squares", Poisson(), L2(1.0))
 
 
-@pytest.mark.parametrize(
-    ("loss", "rows", "parameters", "expected"),
-    [
-        (Squared(), 100, 10, LeastSquares),
-        (Squared(), 10**6, 8193, LBFGS),
-        (Logistic(), 10**6, 5001, LBFGS),
-        (Logistic(), 1000, 20, DampedNewton),
-        (Poisson(), 10**6, 100, ProgressiveNewton),
-    ],
-)
-def test_automatic(loss: Any, rows: int, parameters: int, expected: type[Solver]) -> None:
-    assert type(automatic(loss, rows, parameters)) is expected
+def test_automatic() -> None:
+    def chosen(loss: Loss, rows: int, parameters: int) -> type[Solver]:
+        return type(automatic(loss, rows, parameters))
+
+    enough = choose.FEW_ROWS * 20
+    assert chosen(Squared(), 100, 10) is chosen(Squared(), 10**6, least_squares.MOST_FEATURES) is LeastSquares
+    assert chosen(Squared(), 10**6, least_squares.MOST_FEATURES + 1) is LBFGS
+    assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS + 1) is LBFGS
+    assert chosen(Logistic(), enough - 1, 20) is DampedNewton
+    assert chosen(Poisson(), enough, 20) is ProgressiveNewton
 
 
 def test_every_solver_is_asked() -> None:
