@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from daskml_dist.cli.options import FitOptions
@@ -107,12 +108,21 @@ def check_features(found: Survey, roles: Roles, options: FitOptions) -> list[str
         "have no value in any training row",
         "--drop {0}",
     )
-    _check_categories({n: c for n, c in columns.items() if not c.kinds <= NUMBERS}, options)
-    return [f"imputed: {listed(f'{name} ({c.missing:,})' for name, c in gaps.items())}"] if gaps else []
+    notes = _check_categories({n: c for n, c in columns.items() if not c.kinds <= NUMBERS}, options)
+    imputed = listed((f"{name} ({column.missing:,})" for name, column in gaps.items()), most=50)
+    return [*notes, *([f"imputed: {imputed}"] if gaps else [])]
 
 
-def _check_categories(columns: dict[str, Column], options: FitOptions) -> None:
-    """Refuse text where it is to be refused, or has too many levels."""
+def _check_categories(columns: dict[str, Column], options: FitOptions) -> list[str]:
+    """Refuse text where it is to be refused, or has too many levels; notes about numbers that became text."""
+    slips = {name: sorted(c.strays) for name, c in columns.items() if c.strays and c.numerals > len(c.strays)}
+    for name, strays in slips.items():
+        if columns[name].levels is None:
+            raise InvalidData(
+                f"column {name} holds numbers and the text {listed(map(repr, strays))}; "
+                f"give --na-values {','.join(map(shlex.quote, strays))} to take that for missing, "
+                f"or --drop {name}"
+            )
     if options.categories == "refuse":
         _refuse(columns, "holds text", "hold text", "--categories onehot, or --drop {0}")
     _refuse(
@@ -121,6 +131,10 @@ def _check_categories(columns: dict[str, Column], options: FitOptions) -> None:
         f"hold text with more than {options.max_levels:,} different values",
         "--drop {0}, or raise --max-levels",
     )
+    return [
+        f"{name} is taken for text, since it holds {listed(map(repr, strays))} beside numbers (--na-values)"
+        for name, strays in slips.items()
+    ]
 
 
 def check_special(found: Survey, roles: Roles) -> None:

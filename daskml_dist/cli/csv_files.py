@@ -59,6 +59,7 @@ class CsvBlock:
             names=list(self.columns),
             dtype=dict.fromkeys(text, str),
             na_values=list(self.na_values),
+            skipinitialspace=True,  # a field of blanks is empty
             low_memory=False,
         )
         return frame[columns]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, final
@@ -16,6 +18,8 @@ from daskml_dist.cli.values import find, listed
 from daskml_dist.errors import InvalidData
 
 ENGINES = {"zarr": ("zarr",), "netcdf": ("netCDF4", "h5netcdf")}
+_HDF5 = threading.RLock()
+"""HDF5 is not for many threads, and xarray's own lock does not cover the opening of a file."""
 
 
 @final
@@ -40,7 +44,7 @@ class Cells:
 
     def read(self, columns: Sequence[str], text: Sequence[str]) -> pd.DataFrame:
         """These columns, one row a cell."""
-        with open_dataset(self.path, self.kind) as dataset:
+        with _alone(self.kind), open_dataset(self.path, self.kind) as dataset:
             run = dataset.isel({self.dims[0]: slice(self.start, self.stop)})
             needed = {self.columns[name][0] for name in columns}
             loaded = {name: _load(self.path, run[name]) for name in needed}
@@ -80,7 +84,7 @@ def pieces(
     names: list[str] = []
     notes: list[str] = []
     for path in paths:
-        with open_dataset(path, kind) as dataset:
+        with _alone(kind), open_dataset(path, kind) as dataset:
             variable = find([str(name) for name in dataset.data_vars], target, "--target", path)
             dims = tuple(str(dim) for dim in dataset[variable].dims)
             if not dims:
@@ -126,6 +130,11 @@ def _step(dataset: Any, target: str, dims: tuple[str, ...], columns: int, blocks
     step = max(blocksize // max(a_label, 1), 1)
     chunk = int(dataset[target].encoding.get("preferred_chunks", {}).get(dims[0], 1))
     return max(step // chunk, 1) * chunk
+
+
+def _alone(kind: str) -> AbstractContextManager[Any]:
+    """What keeps other threads of this process from the same library."""
+    return _HDF5 if kind == "netcdf" else nullcontext()
 
 
 def _load(path: str, variable: Any) -> Any:

@@ -50,9 +50,14 @@ class Report:
         """The table of scores beside the constant model."""
         self.line(f"\n  {'held out':<14}{'model':>10}{'constant':>12}")
         for name, value, constant in scores.table:
-            self.line(f"  {name:<14}{value:>10.4f}{constant:>12.4f}")
+            self.line(f"  {name:<14}{_figure(value):>10}{_figure(constant):>12}")
         if scores.note:
             self.notes([scores.note])
+
+
+def _figure(value: float) -> str:
+    """Four decimals, or four digits where these say nothing or too much."""
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1e6 or value == 0.0 else f"{value:.3g}"
 
 
 def certainty(model: Any) -> str:

@@ -19,6 +19,8 @@ from daskml_dist.types import AnyArray
 
 FEW = 20
 """Distinct values of the target that are told apart."""
+STRAYS = 3
+"""Different texts in a column of numbers that pass for slips rather than for levels."""
 
 
 @final
@@ -49,6 +51,8 @@ class Column:
     missing, infinite, negative, zero : numbers of values.
     total, count : sum and number of the values that are there.
     levels : how often each text is there; None where there are more than ``most``.
+    numerals : how many different texts are numbers (the sum over the pieces).
+    strays : texts that are none; None where there are more than a few.
     """
 
     kinds: set[Kind] = field(default_factory=set)
@@ -59,6 +63,8 @@ class Column:
     total: float = 0.0
     count: int = 0
     levels: Counter[str] | None = field(default_factory=Counter)
+    numerals: int = 0
+    strays: set[str] | None = field(default_factory=set)
 
     def add(self, other: Column, most: int) -> None:
         """Take in what another part of the column holds."""
@@ -73,6 +79,9 @@ class Column:
             self.levels = None
         else:
             self.levels = _capped(self.levels + other.levels, most)
+        self.numerals += other.numerals
+        both = None if self.strays is None or other.strays is None else self.strays | other.strays
+        self.strays = None if both is None or len(both) > STRAYS else both
 
 
 @final
@@ -179,6 +188,10 @@ def _column(values: pd.Series[Any], train: AnyArray, most: int) -> Column:
         counts = as_text(values[train]).value_counts()
         levels = Counter({str(level): int(n) for level, n in counts.items() if n})
         column.levels = _capped(levels, most)
+        distinct = pd.Series(as_text(values).dropna().unique(), dtype="str")
+        numeral = pd.to_numeric(distinct, errors="coerce").notna()
+        strays = set(distinct[~numeral][: STRAYS + 1])
+        column.numerals, column.strays = int(numeral.sum()), None if len(strays) > STRAYS else strays
     return column
 
 

@@ -162,3 +162,12 @@ def test_gaps_in_the_held_out_part_alone(tmp_path: Path, run: Callable) -> None:
     table.to_parquet(tmp_path / "t.parquet")
     assert run("fit", tmp_path / "t.parquet", "--target", "y", "--drop", "x").code == 2
     assert run("fit", tmp_path / "t.parquet", "--target", "y", "--missing", "impute").code == 0
+
+
+def test_a_slip_among_numbers_is_pointed_out(tmp_path: Path, run: Callable, refused: Callable) -> None:
+    dose = [*map(str, range(99)), "?"]
+    pd.DataFrame({"dose": dose * 2, "y": [0, 1] * 100}).to_csv(tmp_path / "t.csv", index=False)
+    ran = run("fit", tmp_path / "t.csv", "--target", "y")
+    assert "dose is taken for text, since it holds '?' beside numbers" in " ".join(ran.out.split())
+    message = refused("fit", tmp_path / "t.csv", "--target", "y", "--max-levels", 20)
+    assert "column dose holds numbers and the text '?'; give --na-values '?'" in message

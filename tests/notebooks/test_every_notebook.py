@@ -1,0 +1,45 @@
+"""Every notebook runs from top to bottom, and what is committed of its outputs is short and of no machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def _outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+@pytest.mark.notebook
+@pytest.mark.filterwarnings("default")  # of Jupyter's own machinery; those of the cells are outputs
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    committed = [output.get("text") or output["data"] for output in _outputs(notebook)]
+    NotebookClient(notebook, timeout=280, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    complaints = [output for output in _outputs(notebook) if output.get("name") == "stderr"]
+    assert complaints == []
+    assert len(_outputs(notebook)) == len(committed)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_committed_is_clean(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    assert len(text) < 20_000
+    assert re.findall(r"(?<![\w.:/])/(?:home|root|tmp|work|Users|usr)/[^\"\s]*", text) == []
+    assert {output.output_type for output in _outputs(notebook)} <= {"stream", "execute_result"}
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
