@@ -38,7 +38,9 @@ def chunked(frame: Any, function: Callable[[Any], AnyArray], meta: AnyArray) -> 
     layer: dict[Any, Task] = {
         (name, i, *tail): Task((name, i, *tail), function, TaskRef(key)) for i, key in enumerate(keys)
     }
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[frame])
+    # from_collections() would name the layer of the frame by its id(), which another frame may have later
+    source = f"partitions-{tokenize(frame)}"
+    graph = HighLevelGraph({name: layer, source: frame.__dask_graph__()}, {name: {source}, source: set()})
     chunks = ((np.nan,) * len(keys), *((width,) for width in meta.shape[1:]))
     return da.Array(graph, name, chunks, meta=meta)
 

@@ -194,3 +194,12 @@ def test_parquet_partitions_are_cut_alike(tmp_path, filesystem, nothing_computes
 def test_a_persisted_frame_is_read():
     frame = dd.from_pandas(pd.DataFrame(X, columns=["a", "b"]), npartitions=2).persist()
     np.testing.assert_array_equal(read(frame, frame["a"]).X.compute(), X)
+
+
+def test_layers_of_frames_that_are_gone_do_not_collide() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+    for _ in range(20):
+        columns = [dd.from_pandas(frame[name], npartitions=2) for name in frame]
+        table = read(dd.from_pandas(frame, npartitions=2), columns[0], columns[1])
+        layers = [set(part.dask.layers) for part in table.columns.values()]
+        assert sum(map(len, layers)) == len(set().union(*layers))
