@@ -29,7 +29,8 @@ class GlimpseAnswer:
 class Glimpse(Kernel[GlimpseAnswer]):
     """Means over a few rows of some chunks: a shift, so that moments do not cancel.
 
-    Any value near the data will do; it needs no proper sample.
+    Any value near the data will do; it needs no proper sample. Of a constant column it is the constant to
+    the last bit: what rounding leaves of one would be taken for a feature.
     """
 
     rows_a_chunk: int
@@ -38,11 +39,13 @@ class Glimpse(Kernel[GlimpseAnswer]):
         assert chunk.X is not None and chunk.y is not None
         X = np.require(chunk.X[: self.rows_a_chunk], dtype=np.float64, requirements=["C", "A"])
         y = chunk.y[: self.rows_a_chunk].reshape(X.shape[0], -1)
-        return Part({"rows": np.asarray(float(X.shape[0])), "x": X.sum(axis=0), "y": y.sum(axis=0)})
+        sums = {"rows": np.asarray(float(X.shape[0])), "x": X.sum(axis=0), "y": y.sum(axis=0)}
+        return Part(sums, {"high": X.max(axis=0), "minus low": -X.min(axis=0)})
 
     def finish(self, total: Total) -> GlimpseAnswer:
         rows = total.sums["rows"]
-        return GlimpseAnswer(total.sums["x"] / rows, total.sums["y"] / rows)
+        x_mean = np.clip(total.sums["x"] / rows, -total.maxima["minus low"], total.maxima["high"])
+        return GlimpseAnswer(x_mean, total.sums["y"] / rows)
 
 
 @final

@@ -76,10 +76,11 @@ def newton_from(
 
 
 def weighted_mean(chunk: Chunk) -> FloatArray:
-    """(p,) mean of the features, by weight."""
+    """(p,) mean of the features, by weight; of a constant column the constant itself, to the last bit."""
     assert chunk.X is not None
     weight = np.ones(chunk.X.shape[0]) if chunk.weight is None else chunk.weight
-    return np.asarray(weight @ chunk.X / weight.sum())
+    mean = weight @ chunk.X / weight.sum()
+    return np.asarray(np.clip(mean, chunk.X.min(axis=0), chunk.X.max(axis=0)))
 
 
 def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float) -> Point:

@@ -27,6 +27,7 @@ DEFICIENT = {
     "duplicate": np.column_stack([X, X[:, 0]]),
     "collinear": np.column_stack([X, X[:, 0] + 2 * X[:, 1]]),
     "constant": np.column_stack([X, np.full(N, 7.0)]),
+    "constant tenths": np.column_stack([X, np.full(N, 0.1)]),  # their mean is not 0.1 in float64
     "constant and large": np.column_stack([X, np.full(N, 1e9)]),
     "zero": np.column_stack([X, np.zeros(N)]),
     "all zero": np.zeros((N, 2)),
