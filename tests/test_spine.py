@@ -121,7 +121,6 @@ def test_workers_leave_no_trace(data: Data) -> None:
                 assert max(row["tasks"] for row in found.history) <= 2 * 2 * workers + 1
 
 
-@pytest.mark.xfail(reason="Supervisor.settle waits with the default client", strict=True)
 def test_a_client_need_not_be_the_default_one(data: Data, cluster: LocalCluster) -> None:
     with Client(cluster, set_as_default=False) as client:
         assert bits(train(LOGISTIC, data, client)) == bits(train(LOGISTIC, data))
@@ -145,7 +144,6 @@ def test_a_forgotten_fit_leaves_nothing_on_the_cluster(data: Data, client: Clien
     assert released(client)
 
 
-@pytest.mark.xfail(reason="the graph that is kept holds the shards, and they hold the data", strict=True)
 def test_a_fit_that_is_kept_leaves_no_data_on_the_cluster(data: Data, client: Client) -> None:
     found = train(LOGISTIC, data, client)
     assert released(client)

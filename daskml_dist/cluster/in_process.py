@@ -71,7 +71,7 @@ class InProcess(Hands):
         kernel = question.kernel
 
         def ask(shard: Shard) -> Partial:
-            return partial_answer(kernel, shard.chunks(self._coding, self._token, kernel.reads_features))
+            return partial_answer(kernel, shard.chunks(self._coding, self._token, kernel))
 
         partials = (
             [ask(self._shards[0])] if len(self._shards) == 1 else list(self._threads().map(ask, self._shards))

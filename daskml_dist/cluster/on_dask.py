@@ -43,17 +43,18 @@ class OnDask(Hands):
         self.supervisor = Supervisor(client, patience or Patience())
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
         self._coding, self._token = Coding(raw=True), "raw"
-        self._table: Table | None = None
+        self._source: Table | None = None
         self._blocks: dict[Key, Future[Any]] = {}
         self._keys: list[dict[str, Key]] = []
         self._rows: tuple[int, ...] = ()
         self._streamed = False
         self._plan: Plan | None = None
         self._shards: list[Future[Any]] = []
-        self._graph: Delayed | None = None
+        self._asked: Question[Any] | None = None
+        self._tasks = 0
 
     def hold(self, table: Table) -> Holding:
-        self._table = table
+        self._source = table
         self.supervisor.wait_for_workers()
         self._streamed = self._too_large(table)
         if self._streamed:
@@ -75,9 +76,7 @@ class OnDask(Hands):
     def answer(self, question: Question[B]) -> B:
         began = time.monotonic()
         found, moved = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
-        assert self._graph is not None
-        tasks = sum(1 for key in self._graph.__dask_graph__() if str(key).startswith(self._id))
-        self.cost = Cost(tasks, moved, time.monotonic() - began)
+        self.cost = Cost(self._tasks, moved, time.monotonic() - began)
         return found  # type: ignore[no-any-return]
 
     def evaluate(self, small: Any) -> Any:
@@ -93,14 +92,17 @@ class OnDask(Hands):
         loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
 
     def close(self) -> None:
-        self._shards, self._blocks, self._keys, self._table = [], {}, [], None
+        self._shards, self._blocks, self._keys, self._source = [], {}, [], None
         if self.client.status == "running":
             self.client.run(release_blas, self._id, on_error="ignore")
         release_blas(self._id)
 
     @property
     def graph(self) -> Any:
-        return self._graph
+        # drawn anew, with the names of the shards: futures of them would keep the data on the workers
+        if self._asked is None:
+            return None
+        return self._draw(self._asked, [str(shard.key) for shard in self._shards])
 
     @property
     def dashboard(self) -> str | None:
@@ -130,24 +132,30 @@ class OnDask(Hands):
         return True
 
     def _persist(self) -> None:
-        """Make all blocks resident and keep futures of them."""
-        assert self._table is not None
-        table, names = self._table, list(self._table.columns)
+        """Make all blocks resident and keep futures of them; those that are resident stay as they are."""
 
         def persist() -> None:
-            held = self.client.persist(list(table.columns.values()))
-            self._table = replace(table, **dict(zip(names, held, strict=True)))
+            assert self._source is not None
+            names = list(self._source.columns)
+            held = self.client.persist(list(self._source.columns.values()))
             self._blocks = {future.key: future for future in futures_of(held)}
-            self._keys = block_keys(self._table)
+            self._keys = block_keys(replace(self._source, **dict(zip(names, held, strict=True))))
+            del held
             self.supervisor.settle(list(self._blocks.values()))
 
-        self.supervisor.insist(persist, self._retry_blocks, self._lasting_keys)
+        self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
 
-    def _retry_blocks(self, error: BaseException) -> None:
-        """Let the scheduler try blocks again that failed because workers died under them."""
-        erred = [future for future in self._blocks.values() if future.status == "error"]
-        if erred:
-            self.client.retry(erred)
+    def _drop_broken(self, error: BaseException) -> None:
+        """Let go of blocks that failed, so that the scheduler forgets them and makes them anew."""
+        broken = [key for key, block in self._blocks.items() if block.status not in ("finished", "pending")]
+        for key in broken:
+            del self._blocks[key]
+
+    def _restore_blocks(self, error: BaseException) -> None:
+        """Make blocks anew that are lost."""
+        self._drop_broken(error)
+        if len(self._blocks) < sum(len(keys) for keys in self._keys):
+            self._persist()
 
     def _measure(self, keys: list[Key]) -> tuple[int, ...]:
         def count() -> list[int]:
@@ -158,7 +166,7 @@ class OnDask(Hands):
             found: list[int] = self.client.gather(counts)
             return found
 
-        return tuple(self.supervisor.insist(count, self._retry_blocks, self._lasting_keys))
+        return tuple(self.supervisor.insist(count, self._restore_blocks, self._lasting_keys))
 
     def _locations(self) -> tuple[str | None, ...]:
         """The worker that holds the largest block of each chunk."""
@@ -168,7 +176,14 @@ class OnDask(Hands):
 
     def _slots(self) -> tuple[str, ...]:
         workers = self.supervisor.workers()
-        return tuple(address for address in sorted(workers) for _ in range(workers[address]["nthreads"]))
+        most = max((info["nthreads"] for info in workers.values()), default=0)
+        # one thread of each worker first: few chunks are then spread over all workers
+        return tuple(
+            address
+            for thread in range(most)
+            for address in sorted(workers)
+            if workers[address]["nthreads"] > thread
+        )
 
     def _lasting_keys(self) -> list[str]:
         return [*map(str, self._blocks), *(str(shard.key) for shard in self._shards)]
@@ -176,8 +191,8 @@ class OnDask(Hands):
     # -- shards -----------------------------------------------------------------------------------
 
     def _resident_shards(self, plan: Plan) -> list[Future[Any]]:
-        assert self._table is not None
-        names = tuple(self._table.columns)
+        assert self._source is not None
+        names = tuple(self._source.columns)
         shards = []
         for ids, owner in zip(plan.shards, plan.owners, strict=True):
             columns = [[self._blocks[self._keys[i][name]] for i in ids] for name in names]
@@ -185,8 +200,8 @@ class OnDask(Hands):
         return shards
 
     def _recipe_shards(self, plan: Plan) -> list[Future[Any]]:
-        assert self._table is not None
-        made = recipes(self._table)
+        assert self._source is not None
+        made = recipes(self._source)
         return [
             self._pinned(RecipeShard, tuple(made[i] for i in ids), owner=owner)
             for ids, owner in zip(plan.shards, plan.owners, strict=True)
@@ -207,16 +222,18 @@ class OnDask(Hands):
     # -- questions --------------------------------------------------------------------------------
 
     def _ask(self, question: Question[Any]) -> Any:
-        self._graph = self._draw(question)
-        return self.supervisor.result(self.client.compute(self._graph, optimize_graph=False, traverse=False))
+        self._asked = question
+        graph = self._draw(question, self._shards)
+        self._tasks = sum(1 for key in graph.__dask_graph__() if str(key).startswith(self._id))
+        return self.supervisor.result(self.client.compute(graph, optimize_graph=False, traverse=False))
 
-    def _draw(self, question: Question[Any]) -> Delayed:
+    def _draw(self, question: Question[Any], shards: list[Any]) -> Delayed:
         """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""
         assert self._plan is not None
         kernel = question.kernel
         name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
         partials = []
-        for number, (shard, owner) in enumerate(zip(self._shards, self._plan.owners, strict=True)):
+        for number, (shard, owner) in enumerate(zip(shards, self._plan.owners, strict=True)):
             with dask.annotate(workers=[owner], allow_other_workers=True):
                 ask = dask.delayed(ask_shard, pure=False, traverse=False)
                 key = f"{name}-shard-{number}"
@@ -236,17 +253,12 @@ class OnDask(Hands):
         return finished
 
     def _repair(self, error: BaseException) -> None:
-        """Restore what a question depends on, as far as the error says that it is lost."""
-        assert self._plan is not None and self._table is not None
+        """Restore what a question depends on: lost blocks, and shards where the blocks are now."""
         if not self._streamed:
-            self._retry_blocks(error)
-            lost = [future for future in self._blocks.values() if future.status in ("cancelled", "lost")]
-            if lost:
-                self._persist()
-            whole = all(shard.status == "finished" for shard in self._shards)
-            if whole and not lost and not isinstance(error, ShardMoved):
-                return
+            self._shards = []
+            self._restore_blocks(error)
             self._plan = in_place(self._rows, self._locations(), self._slots())
+        assert self._plan is not None
         self.place(self._plan)
 
 

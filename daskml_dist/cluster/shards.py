@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
+import numpy as np
 from dask.sizeof import sizeof
 
 from daskml_dist.cluster.recipes import Recipe, chunk_of
-from daskml_dist.kernels import Coding
+from daskml_dist.kernels import Coding, Kernel
 from daskml_dist.types import Chunk
 
 
@@ -29,7 +30,7 @@ class ResidentShard:
     chunks_raw: tuple[Chunk, ...] | None
     _coded: dict[str, tuple[Chunk, ...]] = field(default_factory=dict)
 
-    def chunks(self, coding: Coding, token: str, features: bool) -> Iterator[Chunk]:
+    def chunks(self, coding: Coding, token: str, kernel: Kernel[Any]) -> Iterator[Chunk]:
         """The coded chunks; coding is done once and kept."""
         if self.chunks_raw is None:
             raise ShardMoved("the shard was moved or spilled to disk; it is rebuilt where its blocks are")
@@ -37,7 +38,7 @@ class ResidentShard:
             self._coded.clear()
             self._coded[token] = tuple(coding.code(chunk) for chunk in self.chunks_raw)
         for chunk in self._coded[token]:
-            yield chunk if features else replace(chunk, X=None)
+            yield chunk if kernel.reads_features else replace(chunk, X=None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ResidentShard, (None,)
@@ -50,10 +51,13 @@ class RecipeShard:
 
     recipes: tuple[Recipe, ...]
 
-    def chunks(self, coding: Coding, token: str, features: bool) -> Iterator[Chunk]:
-        """Load, code and hand over one chunk after the other."""
+    def chunks(self, coding: Coding, token: str, kernel: Kernel[Any]) -> Iterator[Chunk]:
+        """Load, code and hand over one chunk after the other; chunks that are not needed come empty."""
         for recipe in self.recipes:
-            yield coding.code(recipe.load(features))
+            if kernel.streams_only is None or recipe.id < kernel.streams_only:
+                yield coding.code(recipe.load(kernel.reads_features))
+            else:
+                yield Chunk(recipe.id, None, np.empty(0))
 
 
 Shard = ResidentShard | RecipeShard

@@ -41,7 +41,7 @@ class Patience:
     silent_worker: float = 30.0
     no_workers: float = 120.0
     stalled: float = 600.0
-    attempts: int = 8
+    attempts: int = 20
 
 
 class Stalled(RuntimeError):
@@ -99,23 +99,25 @@ class Supervisor:
 
     def result(self, future: Future[Any]) -> Any:
         """Wait for one future, looking after the cluster at every tick; cancel it if the wait ends early."""
-        self.settle([future])
-        return future.result(timeout=self.patience.silent_worker)
+        try:
+            self.settle([future])
+            return future.result(timeout=self.patience.silent_worker)
+        finally:
+            if not future.done():
+                future.cancel()
 
     def settle(self, futures: list[Future[Any]]) -> None:
         """Wait until all futures are done, without fetching them; raise the first error among them."""
         began = time.monotonic()
         waiting = futures
-        try:
-            while waiting:
-                try:
+        while waiting:
+            try:
+                with self.client.as_current():
                     waiting = list(wait(waiting, timeout=self.patience.tick).not_done)
-                except TimeoutError:
-                    waiting = [future for future in waiting if not future.done()]
-                    self._look(began)
-            self._longest = max(self._longest, time.monotonic() - began)
-        finally:
-            self.client.cancel([future for future in waiting if not future.done()])
+            except TimeoutError:
+                waiting = [future for future in waiting if not future.done()]
+                self._look(began)
+        self._longest = max(self._longest, time.monotonic() - began)
         for future in futures:
             if future.status != "finished":
                 future.result(timeout=self.patience.silent_worker)

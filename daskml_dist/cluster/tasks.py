@@ -17,7 +17,7 @@ def ask_shard(
 ) -> tuple[Partial, int]:
     """One sweep over a shard: its partial, and no bytes moved so far."""
     hold_blas(fit_id)
-    return partial_answer(kernel, shard.chunks(coding, token, kernel.reads_features)), 0
+    return partial_answer(kernel, shard.chunks(coding, token, kernel)), 0
 
 
 def join_partials(kernel: Kernel[Any], partials: list[tuple[Partial, int]]) -> tuple[Partial, int]:

@@ -58,6 +58,8 @@ class Kernel(ABC, Generic[A]):
 
     #: the columns of the table that the kernel looks at, beside y and weight
     reads_features: ClassVar[bool] = True
+    #: where chunks must be loaded for it: how many of them will do, None for all
+    streams_only: ClassVar[int | None] = None
 
     @abstractmethod
     def chunk(self, chunk: Chunk) -> Part:

@@ -16,13 +16,15 @@ def block_rows(n_features: int) -> int:
     return int(np.clip(_BLOCK_BYTES // (8 * max(n_features, 1)), 64, 8192))
 
 
-def row_blocks(X: AnyArray) -> Iterator[tuple[slice, FloatArray]]:
+def row_blocks(X: AnyArray, at_least: int = 1) -> Iterator[tuple[slice, FloatArray]]:
     """Slices of rows, and those rows of X as aligned C-ordered float64.
+
+    ``at_least`` asks for taller blocks, where products of p x p matrices outweigh the reading.
 
     Arrays that came over the network are not aligned; NumPy then leaves BLAS, which is slow and
     changes the last bits.
     """
-    rows = block_rows(X.shape[1])
+    rows = max(block_rows(X.shape[1]), at_least)
     for start in range(0, X.shape[0], rows):
         where = slice(start, start + rows)
         yield where, np.require(X[where], dtype=np.float64, requirements=["C", "A"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
@@ -34,6 +34,7 @@ class Glimpse(Kernel[GlimpseAnswer]):
     """
 
     rows_a_chunk: int
+    streams_only: ClassVar[int | None] = 8
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
@@ -85,7 +86,7 @@ def weighted_rows(chunk: Chunk, x_shift: FloatArray, y_shift: FloatArray) -> Ite
     assert chunk.X is not None and chunk.y is not None
     p, t = x_shift.shape[0], y_shift.shape[0]
     y = chunk.y.reshape(chunk.X.shape[0], t)
-    for where, x in row_blocks(chunk.X):
+    for where, x in row_blocks(chunk.X, at_least=2 * p):
         rows = np.empty((x.shape[0], p + t + 1))
         np.subtract(x, x_shift, out=rows[:, :p])
         np.subtract(y[where], y_shift, out=rows[:, p : p + t])

@@ -103,7 +103,7 @@ class Sweep(Kernel[SweepAnswer]):
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
         sums = _Sums(self, chunk.X.shape[1])
-        for where, x in row_blocks(chunk.X):
+        for where, x in row_blocks(chunk.X, at_least=2 * chunk.X.shape[1] if sums.centred else 1):
             weight = None if chunk.weight is None else chunk.weight[where]
             offset = None if chunk.offset is None else chunk.offset[where]
             with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity

@@ -28,8 +28,8 @@ class Logistic(Loss):
         return "the target of a logistic loss is coded 0 or 1"
 
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        a = np.exp(-np.abs(z))
-        return np.log1p(a) + np.maximum((1.0 - 2.0 * y) * z, 0.0)
+        m = (1.0 - 2.0 * y) * z
+        return np.log1p(np.exp(-np.abs(m))) + np.maximum(m, 0.0)
 
     def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         value, slope, _, _ = self._parts(y, z)
@@ -54,13 +54,16 @@ class Logistic(Loss):
 
     @staticmethod
     def _parts(y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        sign = 1.0 - 2.0 * y
+        sign = y * -2.0
+        sign += 1.0
         m = sign * z
-        a = np.exp(-np.abs(m))  # in (0, 1]: no overflow
-        one_plus_a = 1.0 + a
+        low = np.minimum(m, 0.0)
+        m -= low  # max(m, 0)
+        a = np.exp(low - m)  # exp(-|m|), in (0, 1]: no overflow
+        one_plus_a = a + 1.0
         value = np.log1p(a)
-        value += np.maximum(m, 0.0)
-        slope = np.where(m >= 0.0, 1.0, a)
+        value += m
+        slope = np.exp(low, out=low)  # exp(m) / (1 + exp(m)) without a branch: numpy.where is slower
         slope /= one_plus_a
         slope *= sign
         return value, slope, a, one_plus_a

@@ -15,7 +15,7 @@ SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS)
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
-FEW_ROWS = 80  # rows a parameter: below that, a sample tells too little of the rest
+FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
 def named(name: str, loss: Loss, penalty: Penalty) -> Solver | None:

@@ -19,6 +19,7 @@ from daskml_dist.types import FloatArray
 _TRIAL_STEPS = (-0.75, -0.5, 1.0)  # beside the full step: a quarter, a half and twice of it
 _REJECTIONS = 30
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
+_POOR = 0.02  # a metric that gains less than a factor fifty a pass
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
 
 
@@ -51,10 +52,10 @@ class Policy:
             return self.hessian == "always" or problem.certify
         rate = max(self.contraction, gained)
         if not np.isfinite(gap_before):
-            needed = rate > 0.1
+            needed = rate > _POOR
         else:
             needed = gap_before * rate > problem.tol and _SAFETY * gap_before * rate**2 > problem.tol
-        return problem.certify or (needed and (problem.parameters <= _MODERATE or rate > 0.1))
+        return problem.certify or (needed and (problem.parameters <= _MODERATE or rate > _POOR))
 
 
 @final

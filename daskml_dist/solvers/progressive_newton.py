@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal, final
 
 from daskml_dist.kernels import Question, Sample
-from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
+from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, null_point
 from daskml_dist.solvers.descent import Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.pilot import Pilot, PilotAnswer
@@ -13,6 +14,7 @@ from daskml_dist.solvers.pilot import Pilot, PilotAnswer
 CHEAP_PARAMETERS = 24  # up to here a pass with Hessian costs at most two without
 CHEAP_FLOPS = 5e8  # rows q^2: up to here it is a matter of a tenth of a second
 SAMPLE_BYTES = 1 << 28
+UNTRUSTED = 0.2  # contraction from which on the minimum over the sample is a worse start than none
 
 
 @final
@@ -36,9 +38,12 @@ class ProgressiveNewton(Solver):
             policy = Policy(_hessians(problem), numbers["null_value"], numbers["contraction"])
             return (yield from descend(problem, policy, metric_of(state), state, state.point))
         pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), State())
-        policy = Policy(_hessians(problem), pilot.null_value, pilot.contraction)
+        policy, first = Policy(_hessians(problem), pilot.null_value, pilot.contraction), pilot.point
+        if pilot.contraction > UNTRUSTED:
+            policy = replace(policy, hessian="always")
+            first = null_point(problem, first.centre) if problem.start is None else first
         state = State(passes=1 if problem.streamed else 0)
-        return (yield from descend(problem, policy, Metric.of(pilot.hessian), state, pilot.point))
+        return (yield from descend(problem, policy, Metric.of(pilot.hessian), state, first))
 
 
 def sample_for(problem: Problem) -> Sample:
