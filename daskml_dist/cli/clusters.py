@@ -5,16 +5,25 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
-from distributed import Client, LocalCluster
+import dask
+from distributed import Client, KilledWorker, LocalCluster, get_client, wait
 
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import ClusterGaveUp, InvalidData
 
 CONNECT = 10.0
 """Seconds to wait for a scheduler."""
+PAUSED, STILL = 60.0, 600.0
+"""Seconds that all workers may be paused for want of memory, and that no piece may be finished."""
+SMALL = (
+    "A worker needs some 300 MiB for itself; give the workers more memory (--memory-limit), fewer threads, "
+    "or read smaller pieces (--blocksize)."
+)
 
 
 @contextmanager
@@ -56,6 +65,51 @@ def _client(
         )
     own: Client = stack.enter_context(Client(cluster))
     return own
+
+
+def compute(parts: list[Any]) -> list[Any]:
+    """The results of lazy pieces, in order: on the default client, or in threads.
+
+    Raises
+    ------
+    ClusterGaveUp
+        The workers died of these pieces, or nothing happens any more.
+    """
+    try:
+        client: Client = get_client(timeout=0)
+    except ValueError:
+        return list(dask.compute(*parts, scheduler="threads"))
+    futures = client.compute(parts)
+    try:
+        _watch(client, futures)
+        return list(client.gather(futures))
+    except KilledWorker as error:
+        raise ClusterGaveUp(f"Workers died while they read the file. {SMALL}") from error
+    except BaseException:
+        client.cancel(futures)
+        raise
+
+
+def _watch(client: Client, futures: list[Any]) -> None:
+    """Return once all are done or one has failed; complain where nothing happens."""
+    done, changed, running = -1, time.monotonic(), time.monotonic()
+    while True:
+        states = [future.status for future in futures]
+        if "error" in states or all(state != "pending" for state in states):
+            return
+        now = time.monotonic()
+        if states.count("finished") != done:
+            done, changed = states.count("finished"), now
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers or any(worker["status"] != "paused" for worker in workers):
+            running = now
+        if now - running > PAUSED:
+            raise ClusterGaveUp(f"All workers have been out of memory for {PAUSED:.0f} s. {SMALL}")
+        if now - changed > STILL:
+            raise ClusterGaveUp(f"No piece of the file was read within {STILL:.0f} s. {SMALL}")
+        wait_for = [future for future in futures if future.status == "pending"][:1]
+        with suppress(TimeoutError):
+            wait(wait_for, timeout=1.0)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score, roc_auc_score
 
 from daskml_dist.cli.blocks import read_rows
+from daskml_dist.cli.clusters import compute
 from daskml_dist.cli.encoding import Encoding
 from daskml_dist.cli.heldout import HeldOut
 from daskml_dist.cli.sources import Piece, Source
@@ -66,7 +67,7 @@ def predict_held_out(
         for number, piece in enumerate(source.pieces)
         if found.held_out[number]
     ]
-    columns = zip(*dask.compute(*parts), strict=True)
+    columns = zip(*compute(parts), strict=True)
     return HeldOutRows(*(np.concatenate(column) for column in columns))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, final
 
 import fsspec
 import pandas as pd
-from fsspec.core import get_fs_token_paths
+from fsspec.implementations.local import LocalFileSystem
 
 from daskml_dist.cli import csv_files, labelled_files, parquet_files
 from daskml_dist.cli.options import FitOptions
@@ -81,16 +81,14 @@ def open_source(options: FitOptions) -> Source:
 def find_files(given: str) -> list[str]:
     """The paths that a path, URL or pattern stands for, each usable on its own by fsspec."""
     try:
-        fs, _, paths = get_fs_token_paths(given, mode="rb")
+        fs, root = fsspec.core.url_to_fs(given)
     except (ValueError, ImportError) as error:
         raise InvalidData(f"{given}: {error}") from error
-    found = sorted(str(path) for path in paths if fs.exists(path))
+    pattern = any(mark in root for mark in "*?[") and not fs.exists(root)
+    found = sorted(map(str, fs.glob(root))) if pattern else [root] * bool(fs.exists(root))
     if not found:
         raise InvalidData(f"{given}: there is no such file{_alike(given)}")
-    return [
-        str(path if fs.protocol in ("file", ("file", "local")) else fs.unstrip_protocol(path))
-        for path in found
-    ]
+    return [_address(fs, path) for path in found]
 
 
 def kind_of_file(path: str) -> str:
@@ -133,8 +131,12 @@ def _inside(path: str) -> tuple[Any, list[str]]:
     fs, root = fsspec.core.url_to_fs(path)
     if not fs.isdir(root):
         return fs, []
-    local = "local" in fs.protocol or "file" in fs.protocol
-    return fs, [str(name if local else fs.unstrip_protocol(name)) for name in fs.find(root)]
+    return fs, [_address(fs, name) for name in fs.find(root)]
+
+
+def _address(fs: Any, path: str) -> str:
+    """A path inside a file system as one that is usable on its own."""
+    return path if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(path))
 
 
 def _alike(given: str) -> str:

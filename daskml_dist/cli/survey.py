@@ -12,6 +12,7 @@ import dask
 import numpy as np
 import pandas as pd
 
+from daskml_dist.cli.clusters import compute
 from daskml_dist.cli.heldout import HeldOut
 from daskml_dist.cli.sources import Piece, Source
 from daskml_dist.cli.values import Kind, as_numbers, as_text, kind_of, missing
@@ -147,7 +148,7 @@ def survey(source: Source, roles: Roles, rule: HeldOut, most: int, text: Sequenc
         look(dask.delayed(piece, traverse=False), number, roles, rule, most, tuple(text))
         for number, piece in enumerate(source.pieces)
     ]
-    found: tuple[Survey, ...] = dask.compute(*parts)
+    found: list[Survey] = compute(parts)
     whole = Survey({name: Column() for name in roles.all}, Target(), [], [])
     for part in found:
         for name, column in part.columns.items():

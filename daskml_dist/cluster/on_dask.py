@@ -17,7 +17,7 @@ from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.blas import release_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
 from daskml_dist.cluster.recipes import block_keys, recipes
-from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
+from daskml_dist.cluster.shards import RecipeShard, resident_shard
 from daskml_dist.cluster.supervisor import Patience, Supervisor
 from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
 from daskml_dist.errors import InvalidData

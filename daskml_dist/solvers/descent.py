@@ -18,6 +18,7 @@ from daskml_dist.types import FloatArray
 
 _TRIAL_STEPS = (-0.75, -0.5, 1.0)  # beside the full step: a quarter, a half and twice of it
 _REJECTIONS = 30
+_NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent without another pass
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
 _POOR = 0.02  # a metric that gains less than a factor fifty a pass
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
@@ -125,7 +126,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, firs
         step = -metric.solve(here.gradient)
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = _verified(problem, policy, here, step, metric, proof, state)
-        if gap <= problem.tol:
+        if gap <= problem.tol or _one_step_short(problem, policy, here, gap, proof):
             suspected = policy.prove and _endless(problem, policy, here, state, gap / gap_before)
             return (yield from _ended(problem, policy, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
@@ -272,6 +273,17 @@ def _verified(
 def _scale(value: float, null_value: float) -> float:
     """What a relative gap is relative to."""
     return float(max(abs(value), 1e-3 * null_value, np.finfo(np.float64).tiny))
+
+
+def _one_step_short(
+    problem: Problem, policy: Policy, here: Evaluation, gap: float, proof: Proof | None
+) -> bool:
+    """Whether the Newton step from here is proven to end far within tol, so that no pass need verify it."""
+    if proof is None or not gap <= _NEARLY * problem.tol:
+        return False
+    after = proof.gap_after_step(here.value).value
+    least = max(here.value - proof.gap(here.value).value, 0.0)
+    return after <= problem.tol / _NEARLY**2 * _scale(least, policy.null_value)
 
 
 def _finished(
