@@ -1,0 +1,66 @@
+"""What the supervisor costs: the same graph with it, and as a plain ``client.compute``."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from benchmarks.options import Options
+from benchmarks.table import Table
+from benchmarks.workers import on_cluster
+from daskml_dist import inputs, partition
+from daskml_dist.cluster import OnDask
+from daskml_dist.kernels import Coding, Point, Question, Sweep
+from daskml_dist.losses import Logistic
+
+COLUMNS = ("rows", "p", "supervised, ms", "plain, ms", "more, ms", "more, %")
+
+
+def run(options: Options) -> list[Table]:
+    """Gradient passes, one with and one without in turns."""
+    sizes = options.pick(((20_000, 50), (1_000_000, 100)), ((20_000, 50), (400_000, 100)), ((2_000, 5),))
+    table = Table("Overhead of the supervisor, a pass on 2 workers of 1 thread", COLUMNS)
+    repeats = options.pick(101, 51, 3)
+    with on_cluster.client() as client:
+        for n, p in sizes:
+            options.say(f"supervision: {n:,} x {p}")
+            table.add(n, p, *_figures(client, n, p, repeats))
+    table.notes += [
+        f"medians of {repeats} gradient passes each, in turns; more: median difference of neighbours.",
+        "plain: client.compute of a graph that is drawn in the same way, and its result.",
+    ]
+    return [table]
+
+
+def _figures(client: Any, n: int, p: int, repeats: int) -> tuple[Any, ...]:
+    random = da.random.default_rng(0)
+    X, y = on_cluster.persisted(
+        random.standard_normal((n, p), chunks=(n // 16, -1)),
+        random.integers(0, 2, n, chunks=n // 16).astype(float),
+    )
+    hands = OnDask(client)
+    try:
+        holding = hands.hold(inputs.read(X, y, None, None, estimator="benchmark"))
+        hands.place(partition.in_place(holding.rows, holding.locations, holding.slots))
+        hands.code(Coding(None))
+        point = Point(np.full((1, p), 0.01), np.zeros(1), np.zeros(p), True)
+        question = Question(Sweep(Logistic(), point))
+        pairs = [_pair(hands, client, question) for _ in range(repeats + 2)][2:]
+    finally:
+        hands.close()
+    with_it, without = median(a for a, _ in pairs), median(b for _, b in pairs)
+    more = median(a - b for a, b in pairs)
+    return 1e3 * with_it, 1e3 * without, 1e3 * more, 100.0 * more / without
+
+
+def _pair(hands: OnDask, client: Any, question: Any) -> tuple[float, float]:
+    began = time.perf_counter()
+    hands.answer(question)
+    between = time.perf_counter()
+    graph = hands._draw(question)
+    client.compute(graph, optimize_graph=False, traverse=False).result()
+    return between - began, time.perf_counter() - between

@@ -1,0 +1,70 @@
+"""A fit of daskml_dist."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.workers.measure import Reply, Request, measured, serve
+
+
+def estimator(request: Request) -> Any:
+    """The model that the request asks for."""
+    from daskml_dist.linear_model import LogisticRegression, PoissonRegressor
+
+    common = {"solver": request.get("solver", "auto"), "tol": request.get("tol", 1e-6), "verbose": 0}
+    if request["family"] == "poisson":
+        return PoissonRegressor(alpha=request["alpha"], **common)
+    return LogisticRegression(C=inverse(request), **common)
+
+
+def inverse(request: Request) -> float:
+    """C: the penalty alpha |w|^2 / 2 on the mean is |w|^2 / 2 on C times the sum."""
+    return float("inf") if request["alpha"] == 0.0 else 1.0 / (request["alpha"] * request["rows"])
+
+
+def told(model: Any) -> Reply:
+    """What a fitted model says of itself."""
+    return {
+        "coef": np.ravel(model.coef_).tolist(),
+        "intercept": float(np.ravel(model.intercept_)[0]),
+        "passes": model.n_passes_,
+        "unit": "passes",
+        "claimed_gap": model.gap_,
+        "gap_kind": model.gap_kind_,
+        "history": model.history_,
+    }
+
+
+def in_memory(request: Request) -> Reply:
+    """Threads of this process, on arrays in its memory."""
+    folder = Path(request["folder"])
+    X, y = np.load(folder / "X.npy"), np.load(folder / "y.npy")
+    estimator(request).fit(X[:2000], y[:2000])
+    model = estimator(request)
+    with measured(request) as found:
+        model.fit(X, y)
+    return {**found, **told(model)}
+
+
+def on_cluster(request: Request) -> Reply:
+    """Two workers of one thread each, on data they hold."""
+    from benchmarks.workers import on_cluster as cluster
+
+    with cluster.client() as client:
+        lazy = [cluster.lazy(request["folder"], name, request["chunk_rows"]) for name in ("X", "y")]
+        X, y = cluster.persisted(*lazy)
+        estimator(request).fit(X[:2000], y[:2000])
+        cluster.count_tasks(client)
+        model = estimator(request)
+        with measured(request, lambda: cluster.worker_pids(client)) as found:
+            model.fit(X, y)
+        return {**found, **told(model), "tasks": cluster.tasks_so_far(client)}
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    serve(lambda request: {"memory": in_memory, "cluster": on_cluster}[request["where"]](request))

@@ -1,0 +1,62 @@
+"""A fit of dask-ml, in the environment that it needs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from dask_ml.linear_model import LogisticRegression
+from distributed import Client
+
+from benchmarks.workers import on_cluster as cluster
+from benchmarks.workers.measure import Reply, Request, measured, serve
+
+
+def estimator(request: Request) -> Any:
+    """The model that the request asks for; admm has tolerances of its own names."""
+    tol = request["tol"]
+    own = {"reltol": tol, "abstol": 1e-2 * tol} if request["solver"] == "admm" else None
+    C = 1.0 / (request["alpha"] * request["rows"])
+    return LogisticRegression(solver=request["solver"], tol=tol, C=C, max_iter=100_000, solver_kwargs=own)
+
+
+def fit(request: Request) -> Reply:
+    """Two workers of one thread each, on data they hold; graph executions are counted at the client."""
+    executions = 0
+
+    def counted(call: Any) -> Any:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            nonlocal executions
+            executions += 1
+            return call(*args, **kwargs)
+
+        return wrapper
+
+    with cluster.client() as client:
+        lazy = [cluster.lazy(request["folder"], name, request["chunk_rows"]) for name in ("X", "y")]
+        X, y = cluster.persisted(*lazy)
+        warm = cluster.persisted(X[:2000].rechunk((1000, -1)), y[:2000].rechunk(1000))
+        estimator({**request, "tol": 1e-1}).fit(*warm)
+        cluster.count_tasks(client)
+        model = estimator(request)
+        with (
+            mock.patch.object(Client, "get", counted(Client.get)),
+            mock.patch.object(Client, "persist", counted(Client.persist)),
+            measured(request, lambda: cluster.worker_pids(client)) as found,
+        ):
+            model.fit(X, y)
+        return {
+            **found,
+            "coef": np.ravel(model.coef_).tolist(),
+            "intercept": float(model.intercept_),
+            "passes": executions,
+            "unit": "graph executions",
+            "tasks": cluster.tasks_so_far(client),
+        }
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    serve(fit)
