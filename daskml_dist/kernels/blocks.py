@@ -8,7 +8,7 @@ import numpy as np
 
 from daskml_dist.types import AnyArray, FloatArray
 
-_BLOCK_BYTES = 1 << 19
+_BLOCK_BYTES = 1 << 20
 
 
 def block_rows(n_features: int) -> int:
@@ -25,6 +25,8 @@ def row_blocks(X: AnyArray, at_least: int = 1) -> Iterator[tuple[slice, FloatArr
     changes the last bits.
     """
     rows = max(block_rows(X.shape[1]), at_least)
+    ready = X.dtype == np.float64 and X.flags.c_contiguous and X.flags.aligned
     for start in range(0, X.shape[0], rows):
         where = slice(start, start + rows)
-        yield where, np.require(X[where], dtype=np.float64, requirements=["C", "A"])
+        x = X[where]
+        yield where, x if ready else np.require(x, dtype=np.float64, requirements=["C", "A"])

@@ -103,10 +103,10 @@ class Sweep(Kernel[SweepAnswer]):
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
         sums = _Sums(self, chunk.X.shape[1])
-        for where, x in row_blocks(chunk.X, at_least=2 * chunk.X.shape[1] if sums.centred else 1):
-            weight = None if chunk.weight is None else chunk.weight[where]
-            offset = None if chunk.offset is None else chunk.offset[where]
-            with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
+        with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
+            for where, x in row_blocks(chunk.X, at_least=2 * chunk.X.shape[1] if sums.centred else 1):
+                weight = None if chunk.weight is None else chunk.weight[where]
+                offset = None if chunk.offset is None else chunk.offset[where]
                 sums.add(x, chunk.y[where], weight, offset)
         weight_sum = float(chunk.X.shape[0] if chunk.weight is None else chunk.weight.sum())
         return sums.part(weight_sum)

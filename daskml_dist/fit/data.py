@@ -1,0 +1,38 @@
+"""The data of a training: read unread, and given a place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daskml_dist import inputs, partition
+from daskml_dist.cluster import Hands
+from daskml_dist.fit.training import Training
+from daskml_dist.types import Table
+
+
+def read(training: Training, hands: Hands, X: Any, y: Any, sample_weight: Any, offset: Any) -> Table:
+    """The data as one aligned table; chunk lengths are measured where nothing else can align them."""
+    lengths = None
+    if inputs.measure_needed(X, y, sample_weight, offset):
+        lengths = tuple(hands.evaluate(inputs.row_counts(X)).tolist())
+    table = inputs.read(
+        X,
+        y,
+        sample_weight,
+        offset,
+        multi_output=training.multi_output,
+        lengths=lengths,
+        estimator=training.name,
+    )
+    return inputs.made_lazy(table) if training.scheduler not in (None, "threads") else table
+
+
+def settle(hands: Hands, table: Table) -> bool:
+    """Give the data a place; whether they are streamed."""
+    holding = hands.hold(table)
+    if holding.streamed or set(holding.locations) == {None}:
+        plan = partition.sequential(holding.rows, holding.slots)
+    else:
+        plan = partition.in_place(holding.rows, holding.locations, holding.slots)
+    hands.place(plan)
+    return holding.streamed

@@ -1,0 +1,65 @@
+"""From what a conversation reveals to steps for whoever listens."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, final
+from uuid import uuid4
+
+from daskml_dist.cluster import Hands
+from daskml_dist.fit.training import Training
+from daskml_dist.monitor import FitEnd, FitInfo, History, Listeners, ProgressLine, TopicPublisher, discover
+from daskml_dist.solvers import Problem, Solver, State, Turn
+from daskml_dist.types import Step
+
+
+@final
+class Log:
+    """Turns what a conversation reveals into steps for whoever listens."""
+
+    def __init__(self, training: Training, hands: Hands, problem: Problem, solver: Solver) -> None:
+        self.history = History()
+        self.listeners = Listeners(
+            (self.history, ProgressLine(training.verbose), TopicPublisher(hands.publish), *discover())
+        )
+        self.hands, self.began = hands, time.monotonic()
+        self.asked, self.passes, self.rows = "", 0, problem.rows
+        self.id = uuid4().hex
+        info = FitInfo(
+            self.id,
+            training.name,
+            solver.name,
+            problem.rows,
+            problem.features,
+            training.tol,
+            training.max_passes,
+        )
+        self.listeners.begin(info)
+
+    def heard(self, state: State, turn: Turn | None) -> State:
+        """Note a step if the last question was a pass that told something of the objective."""
+        if state.progress is not None and state.passes > self.passes:
+            cost = self.hands.cost
+            progress = state.progress
+            self.listeners.hear(
+                Step(
+                    passes=state.passes,
+                    question=self.asked,
+                    objective=progress.objective,
+                    gap=progress.gap,
+                    gap_kind=progress.gap_kind,
+                    gradient_norm=progress.gradient_norm,
+                    step_size=progress.step_size,
+                    rows=self.rows,
+                    seconds=time.monotonic() - self.began,
+                    tasks=cost.tasks,
+                    partial_bytes=cost.partial_bytes,
+                )
+            )
+        self.passes = state.passes
+        self.asked = "" if turn is None else type(turn.question.kernel).__name__
+        return state
+
+    def ended(self, status: Any, state: State) -> None:
+        """Tell that the conversation is over."""
+        self.listeners.end(FitEnd(self.id, status, "", state.passes, time.monotonic() - self.began))

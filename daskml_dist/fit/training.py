@@ -1,0 +1,75 @@
+"""What a training is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+from daskml_dist.cluster import Patience
+from daskml_dist.kernels import Point
+from daskml_dist.losses import Loss
+from daskml_dist.penalties import Penalty
+from daskml_dist.solvers import Problem, Solution
+from daskml_dist.types import AnyArray, FloatArray
+
+
+@final
+@dataclass(frozen=True)
+class Training:
+    """What is to be trained, and how: the parameters of an estimator in this library's own terms.
+
+    Attributes
+    ----------
+    name : of the estimator, for messages and the dashboard.
+    loss : the loss.
+    penalty : the penalty, given the sum of the weights.
+    intercept : whether an intercept is fitted.
+    solver : "auto" or the name of a solver.
+    tol, max_passes, certify, seed, start : see ``Problem``.
+    labels : whether y holds classes.
+    class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
+    multi_output : whether y may have several columns.
+    scheduler : see ``cluster.connect``.
+    checkpoint : where states are kept and looked for, or None.
+    verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
+    """
+
+    name: str
+    loss: Loss
+    penalty: Callable[[float], Penalty]
+    intercept: bool = True
+    solver: str = "auto"
+    tol: float = 1e-6
+    max_passes: int = 100
+    certify: bool = False
+    seed: int = 0
+    start: Point | None = None
+    labels: bool = False
+    class_weight: Callable[[AnyArray, AnyArray, AnyArray], FloatArray | None] | None = None
+    multi_output: bool = False
+    scheduler: Any = None
+    checkpoint: str | None = None
+    verbose: int = 1
+    patience: Patience | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """What a training has found; ``classes`` is None without labels, ``graph`` without a cluster."""
+
+    solution: Solution
+    problem: Problem
+    classes: AnyArray | None
+    history: list[dict[str, Any]]
+    graph: Any
+
+
+@final
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a training; ``outcome`` has the best state so far, or is None where there is none."""
+
+    def __init__(self, outcome: Outcome | None) -> None:
+        super().__init__("training was interrupted")
+        self.outcome = outcome
