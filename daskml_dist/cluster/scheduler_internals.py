@@ -33,4 +33,4 @@ def _forgive(dask_scheduler: Any, keys: list[str]) -> None:
 
 
 async def _drop_worker(dask_scheduler: Any, address: str) -> None:
-    await dask_scheduler.remove_worker(address=address, stimulus_id="daskml-dist-drop-worker", safe=True)
+    await dask_scheduler.remove_worker(address=address, stimulus_id="daskml-dist-drop-worker", expected=True)
