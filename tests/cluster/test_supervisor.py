@@ -1,0 +1,223 @@
+"""What a fit does when the cluster misbehaves: repair it and go on with the same bits, or say what is wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from daskml_dist.errors import ClusterGaveUp
+from daskml_dist.linear_model import LogisticRegression
+from tests.cluster.nemesis import (
+    FEATURES,
+    PATIENT,
+    Counter,
+    at_question,
+    bits,
+    blocks,
+    kill,
+    kill_all,
+    own_cluster,
+    pids,
+    seeded,
+    train,
+    until,
+    whole,
+)
+
+pytestmark = pytest.mark.timeout(600)
+
+QUICK = replace(PATIENT, attempts=2)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A cluster of this file's own, since its workers are killed; it gives innocent keys up at once."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), own_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as connected:
+        assert until(lambda: whole(cluster, connected), seconds=200)
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def expected() -> tuple[bytes, bytes, int]:
+    """What a fit without any trouble finds."""
+    X, labels, _ = seeded()
+    return bits(train("threads", X, labels))
+
+
+# ------------------------------------------------------------------------------ it goes on
+
+
+@pytest.mark.parametrize("question", [1, 4])
+def test_all_workers_die_at_once(
+    question: int, client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_question(question, lambda: kill_all(client), monkeypatch)
+    X, labels, _ = seeded()
+    assert bits(train(client, X, labels)) == expected
+
+
+def test_a_worker_is_restarted(client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def restart() -> None:
+        client.restart_workers([min(pids(client))], timeout=120)
+
+    at_question(4, restart, monkeypatch)
+    X, labels, _ = seeded()
+    assert bits(train(client, X, labels)) == expected
+
+
+def test_a_worker_that_hangs_is_removed(
+    client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped, not killed: its connections stay, and nobody but its silence tells."""
+    address, pid = min(pids(client).items())
+    hands = at_question(4, lambda: kill(pid, signal.SIGSTOP), monkeypatch)
+    X, labels, _ = seeded()
+    try:
+        found = train(client, X, labels, patience=replace(PATIENT, silent_worker=3.0))
+        assert bits(found) == expected
+        assert f"removed silent worker {address}" in hands[0].supervisor.repairs
+    finally:
+        kill(pid)
+
+
+def test_two_clients_fit_at_once(client: Client, cluster: LocalCluster, expected: Any) -> None:
+    """On the same data, whose keys are the same."""
+    with Client(cluster, set_as_default=False) as other, ThreadPoolExecutor(2) as pool:
+        X, labels, _ = seeded()
+        found = list(pool.map(lambda which: bits(train(which, X, labels)), [client, other]))
+    assert found == [expected, expected]
+
+
+def test_a_client_need_not_be_the_default_one(cluster: LocalCluster) -> None:
+    X, labels, _ = seeded()
+    model = LogisticRegression(verbose=0)
+    there = model.set_params(scheduler="threads").fit(X, labels).coef_
+    with Client(cluster, set_as_default=False) as client:
+        here = model.set_params(scheduler=client).fit(X, labels)
+        assert here.graph_ is not None
+        assert here.coef_.tobytes() == there.tobytes()
+
+
+def test_the_address_of_a_scheduler_will_do(
+    client: Client, cluster: LocalCluster, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, Client] = {}
+    monkeypatch.setattr("daskml_dist.cluster.connect._clients", known)
+    X, labels, _ = seeded()
+    try:
+        found = train(cluster.scheduler_address, X, labels)
+        assert found.graph is not None
+        assert bits(found) == expected
+        assert list(known) == [cluster.scheduler_address]
+        assert Client.current() is client, "the default client is still the caller's"
+    finally:
+        for made in known.values():
+            made.close()
+
+
+# ------------------------------------------------------------------------------ it gives up
+
+
+def test_a_cluster_that_never_has_a_worker() -> None:
+    X, labels, _ = seeded()
+    with own_cluster(0) as empty, Client(empty.scheduler_address) as client:
+        with pytest.raises(ClusterGaveUp) as told:
+            train(client, X, labels, patience=replace(PATIENT, no_workers=1.0))
+        assert f"no worker for 1 s. Start workers for {empty.scheduler_address}" in str(told.value)
+
+
+def test_a_cluster_that_loses_its_workers_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of an address cannot ask for new workers; what was reached is kept."""
+    X, labels, _ = seeded()
+    with own_cluster(1) as shrinking, Client(shrinking.scheduler_address) as client:
+        client.wait_for_workers(1, timeout=120)
+        at_question(5, lambda: shrinking.scale(0), monkeypatch)
+        with pytest.raises(ClusterGaveUp) as told:
+            train(client, X, labels, patience=replace(PATIENT, no_workers=1.0), checkpoint=str(tmp_path))
+    assert "no worker for 1 s" in str(told.value)
+    assert "go on from it" in str(told.value) and str(tmp_path) in str(told.value)
+    monkeypatch.undo()
+    assert bits(train("threads", X, labels, checkpoint=str(tmp_path)))[2] > 0
+
+
+def dies(block: np.ndarray) -> np.ndarray:
+    """Take the worker along, as the memory limit does."""
+    os._exit(1)
+
+
+def test_a_block_that_always_kills_its_worker(client: Client) -> None:
+    X, labels, _ = seeded(4, 2)
+    with pytest.raises(ClusterGaveUp, match="Workers died 2 times .* likely cause is memory.*smaller chunks"):
+        train(client, blocks(X, dies), labels, patience=QUICK)
+
+
+def dies_if(flag: Path) -> Callable[[np.ndarray], np.ndarray]:
+    def maybe(block: np.ndarray) -> np.ndarray:
+        if flag.exists():
+            os._exit(1)
+        return block
+
+    return maybe
+
+
+def test_what_was_reached_before_is_kept(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks are lost, and making them anew kills the workers from then on."""
+    flag, store = tmp_path / "flag", tmp_path / "store"
+    X, labels, _ = seeded()
+    X = blocks(X, dies_if(flag))
+
+    def poison() -> None:
+        flag.touch()
+        kill_all(client)
+
+    at_question(5, poison, monkeypatch)
+    with pytest.raises(ClusterGaveUp, match=r"The state after \d+ passes is kept in") as told:
+        train(client, X, labels, patience=QUICK, checkpoint=str(store))
+    assert str(store) in str(told.value)
+    assert list(store.iterdir())
+
+
+def test_an_exception_in_a_block_is_raised_at_once(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the user's own, and trying again would not help."""
+    counter = Counter(tmp_path)
+
+    def breaks(block: np.ndarray) -> np.ndarray:
+        counter.count("broken")
+        raise ValueError("the sensor is broken")
+
+    X, labels, _ = seeded(4, 4)
+    with pytest.raises(ValueError, match="the sensor is broken"):
+        train(client, blocks(X, breaks), labels)
+    assert counter.counts() == {"broken": 1}
+
+
+def test_scattered_data_are_lost_for_good(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were in the memory of the workers and nowhere else."""
+    X, labels, _ = seeded()
+    parts = np.split(X.compute(scheduler="threads"), 4)
+    scattered = client.scatter(parts)
+    X = da.concatenate([da.from_delayed(f, (len(p), FEATURES), float) for f, p in zip(scattered, parts)])
+    at_question(4, lambda: kill_all(client), monkeypatch)
+    with pytest.raises(ClusterGaveUp, match="scattered"):
+        train(client, X, labels.rechunk(5_000), patience=QUICK)
