@@ -1,4 +1,4 @@
-"""What a fit does when the cluster misbehaves: repair it and go on with the same bits, or say what is wrong."""
+"""What a fit does when the cluster misbehaves: repair it and go on to the same bits, or say what is wrong."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_scattered_data_are_lost_for_good(client: Client, monkeypatch: pytest.Mo
     X, labels, _ = seeded()
     parts = np.split(X.compute(scheduler="threads"), 4)
     scattered = client.scatter(parts)
-    X = da.concatenate([da.from_delayed(f, (len(p), FEATURES), float) for f, p in zip(scattered, parts)])
+    X = da.concatenate([da.from_delayed(part, (5_000, FEATURES), float) for part in scattered])
     at_question(4, lambda: kill_all(client), monkeypatch)
     with pytest.raises(ClusterGaveUp, match="scattered"):
         train(client, X, labels.rechunk(5_000), patience=QUICK)
