@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,12 @@ from tests.cluster.nemesis import at_question, kill_all, seeded
 
 jobqueue = pytest.importorskip("dask_jobqueue.local", reason="dask-jobqueue is not installed")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [
+    pytest.mark.timeout(600),
+    # this queue, which is made for tests, neither waits for its jobs nor closes their pipes
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
@@ -39,6 +45,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
         jobs.scale(jobs=2)
         connected.wait_for_workers(2, timeout=200)
         yield connected
+    gc.collect()
 
 
 def fitted(scheduler: Any, X: da.Array, y: da.Array) -> Any:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_the_address_of_a_scheduler_will_do(
     client: Client, cluster: LocalCluster, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known: dict[str, Client] = {}
-    monkeypatch.setattr("daskml_dist.cluster.connect._clients", known)
+    monkeypatch.setattr(import_module("daskml_dist.cluster.connect"), "_clients", known)
     X, labels, _ = seeded()
     try:
         found = train(cluster.scheduler_address, X, labels)

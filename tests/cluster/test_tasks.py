@@ -50,6 +50,7 @@ def test_more_chunks_are_not_more_tasks(client: Client) -> None:
         found = train(client, X, labels, solver="auto", tol=1e-6)
         assert {row["tasks"] for row in found.history} <= set(range(1, 2 * THREADS + 1)), chunks
         moved[chunks] = max(row["partial_bytes"] for row in found.history)
+        gc.collect()
         assert until(lambda: not own_keys(client)), own_keys(client)
         after = {key: set(where) for key, where in client.who_has().items()}
         assert after == before, "blocks moved, or were copied"
