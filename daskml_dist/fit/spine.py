@@ -53,7 +53,8 @@ def _converse(
     try:
         while True:
             turn: Turn = conversation.send(reply)
-            state = log.heard(turn.state, turn)
+            state = turn.state  # known before anybody hears of it: Ctrl-C may come meanwhile
+            log.heard(state, turn)
             if store is not None and state.progress is not None:
                 keep(store, state, mark)
             reply = hands.answer(turn.question)
