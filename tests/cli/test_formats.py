@@ -95,6 +95,13 @@ def test_every_format(
     np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-6)
 
 
+def test_a_pattern_of_letters(table: pd.DataFrame, tmp_path: Path, run: Callable) -> None:
+    _csv_pattern(table, tmp_path)
+    assert (
+        "rows         400 to train on in 2 partitions" in run("fit", tmp_path / "part-[01].csv", *TARGET).out
+    )
+
+
 def test_small_pieces_are_pieces(csv: Path, run: Callable) -> None:
     assert "in 1 partition," in run("fit", csv, *TARGET).out
     assert "in 6 partitions," in run("fit", csv, *TARGET, "--blocksize", "4kB").out
