@@ -92,6 +92,8 @@ class OnDask(Hands):
         loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
 
     def close(self) -> None:
+        for future in (*self._shards, *self._blocks.values()):
+            future.release()  # now, and not when the garbage collector comes by
         self._shards, self._blocks, self._keys, self._source = [], {}, [], None
         if self.client.status == "running":
             self.client.run(release_blas, self._id, on_error="ignore")

@@ -105,6 +105,7 @@ class Supervisor:
         finally:
             if not future.done():
                 future.cancel()
+            future.release()
 
     def settle(self, futures: list[Future[Any]]) -> None:
         """Wait until all futures are done, without fetching them; raise the first error among them."""
@@ -183,14 +184,15 @@ class Supervisor:
         tries = self.patience.attempts
         if isinstance(error, KilledWorker):
             return (
-                f"Workers died {tries} times while answering the same question. The likely cause is memory: "
-                "a chunk and what a kernel needs for it do not fit a worker's memory limit. Use smaller "
-                "chunks, or workers with fewer threads or more memory; the workers' logs name the limit."
+                f"The cluster could not answer a question in {tries} attempts; in the last one workers died "
+                "again and again while they held the same work. The likely cause is memory: a chunk and what "
+                "a kernel needs for it do not fit a worker's memory limit. Use smaller chunks, or workers "
+                "with fewer threads or more memory; the workers' logs name the limit."
             )
         if isinstance(error, FutureCancelledError | CancelledError):
             return (
-                f"The data were lost {tries} times and could not be made anew. Data that were scattered to "
-                "the workers are gone when a worker dies; build X and y from files or other tasks that can "
-                "be run again."
+                f"The data were lost in the last of {tries} attempts and could not be made anew. Data that "
+                "were scattered to the workers are gone when a worker dies; build X and y from files or "
+                "other tasks that can be run again."
             )
         return f"The cluster did not answer after {tries} attempts; the last failure was {error!r}."

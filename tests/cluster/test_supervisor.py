@@ -165,7 +165,7 @@ def dies(block: np.ndarray) -> np.ndarray:
 
 def test_a_block_that_always_kills_its_worker(client: Client) -> None:
     X, labels, _ = seeded(4, 2)
-    with pytest.raises(ClusterGaveUp, match="Workers died 2 times .* likely cause is memory.*smaller chunks"):
+    with pytest.raises(ClusterGaveUp, match="in 2 attempts; .*likely cause is memory.*smaller chunks"):
         train(client, blocks(X, dies), labels, patience=QUICK)
 
 
