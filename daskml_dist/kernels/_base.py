@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from daskml_dist.errors import InvalidData
+from daskml_dist.kernels.counted import Counted
 from daskml_dist.kernels.exact_sum import ExactSum
 from daskml_dist.kernels.refusal import check_rows, refuse_non_finite
 from daskml_dist.types import Chunk, FloatArray
@@ -88,9 +89,9 @@ class Question(Generic[B]):
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The joined parts of some chunks; ``counted`` has one bit for each of them."""
+    """The joined parts of some chunks, and who they are, in few bytes."""
 
-    counted: int
+    counted: Counted
     rows: int
     sums: ExactSum | None
     layout: tuple[tuple[str, tuple[int, ...]], ...]
@@ -102,10 +103,10 @@ class Partial:
         """Bytes that travel when the partial does, but for what was gathered."""
         sums = 0 if self.sums is None else self.sums.nbytes
         maxima = sum(array.nbytes for array in self.maxima.values())
-        return sums + maxima + (self.counted.bit_length() + 7) // 8
+        return sums + maxima + 3 * 8
 
 
-NOTHING = Partial(0, 0, None, (), {}, {})
+NOTHING = Partial(Counted(), 0, None, (), {}, {})
 
 
 def partial_answer(kernel: Kernel[Any], chunks: Iterable[Chunk]) -> Partial:
@@ -132,16 +133,13 @@ def partial_answer(kernel: Kernel[Any], chunks: Iterable[Chunk]) -> Partial:
 
 def combine(kernel: Kernel[Any], a: Partial, b: Partial) -> Partial:
     """Join two partials of different chunks."""
-    twice = a.counted & b.counted
-    if twice:
-        raise AssertionError(f"chunk {twice.bit_length() - 1} was counted twice")
-    if not a.counted or not b.counted:
-        return a if a.counted else b
+    if not a.counted.chunks or not b.counted.chunks:
+        return a if a.counted.chunks else b
     gathered: dict[Any, Any] = {}
     if a.gathered or b.gathered:
         gathered = kernel.fold({**a.gathered, **b.gathered})
     return Partial(
-        a.counted | b.counted,
+        a.counted + b.counted,
         a.rows + b.rows,
         _either(a.sums, b.sums, ExactSum.combine),
         a.layout or b.layout,
@@ -153,9 +151,7 @@ def combine(kernel: Kernel[Any], a: Partial, b: Partial) -> Partial:
 
 def finish(kernel: Kernel[A], partial: Partial, n_chunks: int) -> A:
     """The answer, once each of the chunks was counted exactly once."""
-    if partial.counted != (1 << n_chunks) - 1:
-        missing = ((1 << n_chunks) - 1) & ~partial.counted
-        raise AssertionError(f"chunk {missing.bit_length() - 1} of {n_chunks} was not counted")
+    partial.counted.check(n_chunks)
     if partial.rows == 0:
         raise InvalidData(
             "X has 0 rows in all of its chunks: found array with 0 sample(s) while a minimum of 1 is "
@@ -174,7 +170,7 @@ def answer(question: Question[B], chunks: Iterable[Chunk], n_chunks: int) -> B:
 def _answer_chunk(kernel: Kernel[Any], chunk: Chunk) -> tuple[Partial, FloatArray | None]:
     rows = check_rows(chunk)
     if rows == 0:
-        return Partial(1 << chunk.id, 0, None, (), {}, {}), None
+        return Partial(Counted.one(chunk.id), 0, None, (), {}, {}), None
     with np.errstate(over="ignore", invalid="ignore"):  # infinite data are refused below, not warned of
         part = kernel.chunk(chunk)
     layout = tuple((name, np.shape(value)) for name, value in part.sums.items())
@@ -183,7 +179,7 @@ def _answer_chunk(kernel: Kernel[Any], chunk: Chunk) -> tuple[Partial, FloatArra
         flat = np.concatenate([np.ravel(np.asarray(v, dtype=np.float64)) for v in part.sums.values()])
         if not np.isfinite(flat).all():
             refuse_non_finite(chunk)
-    return Partial(1 << chunk.id, rows, None, layout, part.maxima, part.gathered), flat
+    return Partial(Counted.one(chunk.id), rows, None, layout, part.maxima, part.gathered), flat
 
 
 def _joined(kernel: Kernel[Any], partials: list[Partial], flats: list[FloatArray]) -> Partial:

@@ -70,10 +70,14 @@ def check_each_chunk_counts_once(case: Case) -> None:
         with pytest.raises(AssertionError, match=f"chunk {lost} of {len(chunks)} was not counted"):
             finish(kernel, partial, len(chunks))
         whole = partial_answer(kernel, chunks)
-        with pytest.raises(AssertionError, match=f"chunk {lost} was counted twice"):
-            combine(kernel, whole, partial_answer(kernel, [chunks[lost]]))
-        with pytest.raises(AssertionError, match=f"chunk {lost} was counted twice"):
-            partial_answer(kernel, [*chunks, chunks[lost]])
+        twice = combine(kernel, whole, partial_answer(kernel, [chunks[lost]]))
+        for wrong in (twice, partial_answer(kernel, [*chunks, chunks[lost]])):
+            with pytest.raises(AssertionError, match=f"chunk {lost} of {len(chunks)} was counted twice"):
+                finish(kernel, wrong, len(chunks))
+        for other in {0, 1, len(chunks) - 1} - {lost}:
+            swapped = combine(kernel, partial, partial_answer(kernel, [chunks[other]]))
+            with pytest.raises(AssertionError, match="and not each of"):
+                finish(kernel, swapped, len(chunks))
 
 
 def check_empty_chunks_do_not_matter(case: Case) -> None:
