@@ -99,6 +99,8 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, firs
     line = _Line(None, np.zeros(problem.parameters))
     gap_before, gained = np.inf, 0.0
     point = first
+    if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
+        return Solution(state, state.progress.gap <= problem.tol)
     while True:
         exact = policy.wants_hessian(problem, gap_before, gained)
         trials = line.step if line.rejected or _far(gap_before) else None
@@ -261,7 +263,7 @@ def _verified(
     scale = _scale(here.value, policy.null_value)
     progress = Progress(
         objective=here.value,
-        gap=gap.value / scale,
+        gap=float(gap.value / scale),
         gap_kind=gap.kind,
         gradient_norm=float(np.linalg.norm(here.gradient)),
         step_size=float(np.linalg.norm(step)),

@@ -53,7 +53,8 @@ class LeastSquares(Solver):
         if problem.intercept:
             glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(_GLIMPSED)), State())
             x_shift, y_shift = glimpse.x_mean, glimpse.y_mean
-        if problem.rows * problem.features <= SMALL_ELEMENTS:
+        small = problem.rows * problem.features <= SMALL_ELEMENTS
+        if small or problem.max_passes == 1:  # no second pass could mend the moments
             return (yield from _by_factor(problem, x_shift, y_shift, 1))
         reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
         normals = [
@@ -194,7 +195,8 @@ def _refined(problem: Problem, normal: _Normal) -> Conversation:
     """Corrected semi-normal equations: the residual is formed from the data themselves."""
     scaled = normal.solve(normal.right)
     point = normal.point(problem, scaled)
-    for passes in (2, 3):
+    last = min(3, problem.max_passes)
+    for passes in range(2, last + 1):
         state = State(passes - 1, point)
         reply: SweepAnswer = yield Turn(Question(Sweep(problem.loss, point)), state)
         p = problem.features
@@ -208,7 +210,7 @@ def _refined(problem: Problem, normal: _Normal) -> Conversation:
             b = b - reply.gradient[:, p] / reply.weight_sum
         point = Point(normal.point(problem, scaled).w, b, point.centre, problem.intercept)
         size = np.maximum(value, 1e-3 * 0.5 * normal.y_square)
-        if np.all(gap <= problem.tol * size) or passes == 3:
+        if np.all(gap <= problem.tol * size) or passes == last:
             break
     rest = gap * (
         _EPS / max(normal.condition, _EPS)

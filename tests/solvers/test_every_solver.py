@@ -165,6 +165,16 @@ def test_it_reads_no_more_often_than_it_may(solver: type[Solver], most: int) -> 
 
 
 @every_solver
+def test_a_fit_that_was_at_its_limit_does_not_read_on(solver: type[Solver]) -> None:
+    if solver is LeastSquares:
+        pytest.skip("one pass is all that it has to learn")
+    t = task("correlated", loss_for(solver), "none", tol=1e-15, max_passes=2)
+    state = hold(solver().solve(t.problem), t.chunks).solution.state
+    again = hold(solver().solve(t.problem, state), t.chunks)
+    assert again.names == [] and again.solution.state is state and not again.solution.converged
+
+
+@every_solver
 def test_a_start_at_the_minimum_is_recognised(solver: type[Solver]) -> None:
     t = task("shifted", loss_for(solver), "ridge")
     found = hold(solver().solve(replace(t.problem, tol=1e-12)), t.chunks).point

@@ -32,6 +32,7 @@ def solve(
     weight: FloatArray | None = None,
     offset: FloatArray | None = None,
     intercept: bool = True,
+    max_passes: int = 100,
 ) -> Talk:
     """The whole conversation, over five chunks."""
     s = np.ones(len(y)) if weight is None else weight
@@ -46,6 +47,7 @@ def solve(
         weight_sum=float(s.sum()),
         events=0,
         mean=np.atleast_1d(s @ residual / s.sum()),
+        max_passes=max_passes,
     )
 
     def cut(part: FloatArray | None, where: slice) -> FloatArray | None:
@@ -121,6 +123,15 @@ def test_the_equations_fit_the_conditioning(delta: float, asked: list[str]) -> N
     X, y = nearly_collinear(delta)
     talk = solve(X, y)
     assert talk.names == asked or (asked == REFINED and talk.names == [*REFINED, "Sweep"])
+    check_exact(X, y, talk)
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("delta", [1.0, 1e-4, 4e-7, 1e-9])
+def test_a_single_pass_is_one_that_needs_no_second(delta: float) -> None:
+    X, y = nearly_collinear(delta)
+    talk = solve(X, y, max_passes=1)
+    assert talk.names == SMALL and talk.solution.state.passes == 1
     check_exact(X, y, talk)
 
 
