@@ -67,4 +67,5 @@ endif
 		{ echo "$(PYTHON) cannot create an environment: its venv module is missing (on Debian: apt install python3-venv)." >&2; exit 1; }
 	@echo "installing daskml_dist and its tools into $(VENV) (once; minutes on a slow connection)"
 	@$(PIP) install --editable ".[dev]"
+	@$(BIN)/python -c 'from daskml_dist.kernels.compiled_sweep import prepare; prepare()'
 	@touch $@

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dask.array as da
 import numpy as np
@@ -102,10 +103,21 @@ def test_threads_leave_no_trace(
     assert bits(train(training, data)) == expected
 
 
+COMPILED = (replace(LOGISTIC, solver="lbfgs"), replace(POISSON, solver="lbfgs"))  # sweeps without Hessian
+
+
+def large(training: Training, data: Data, scheduler: Any = "threads") -> tuple[Any, ...]:
+    """The bits of a fit that takes its data for large, and compiles."""
+    with mock.patch("daskml_dist.solvers._base.LARGE", 0):
+        return bits(train(training, data, scheduler))
+
+
 def test_workers_leave_no_trace(data: Data) -> None:
     """The same bits from threads and from 1, 2 and 3 workers; a cluster that grows between fits is used."""
     every = (LOGISTIC, POISSON, LEAST_SQUARES)
     expected = {training.name: bits(train(training, data)) for training in every}
+    compiled = {training.name: large(training, data) for training in COMPILED}
+    assert compiled[LOGISTIC.name] != bits(train(COMPILED[0], data)), "the compiled loops were not used"
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=True, memory_limit="1GiB", dashboard_address=":0"
@@ -119,6 +131,8 @@ def test_workers_leave_no_trace(data: Data) -> None:
                 found = train(training, data, client)
                 assert bits(found) == expected[training.name], (training.name, workers)
                 assert max(row["tasks"] for row in found.history) <= 2 * 2 * workers + 1
+            for training in COMPILED:
+                assert large(training, data, client) == compiled[training.name], (training.name, workers)
 
 
 def test_a_client_need_not_be_the_default_one(data: Data, cluster: LocalCluster) -> None:

@@ -56,7 +56,9 @@ def _figures(X: Any, y: Any, threads: int, repeats: int) -> tuple[Any, ...]:
         hands.place(partition.sequential(holding.rows, holding.slots))
         hands.code(Coding(None))
         w = np.full((1, X.shape[1]), 0.01)
-        question = Question(Sweep(Logistic(), Point(w, np.zeros(1), np.zeros(X.shape[1]), True)))
+        question = Question(
+            Sweep(Logistic(), Point(w, np.zeros(1), np.zeros(X.shape[1]), True), compiled=True)
+        )
         with ThreadPoolExecutor(threads) as pool:
             passes, reads = [], []
             for _ in range(repeats + 1):

@@ -16,6 +16,7 @@ from daskml_dist import inputs, partition
 from daskml_dist.cluster import OnDask
 from daskml_dist.kernels import Coding, Point, Question, Sweep
 from daskml_dist.losses import Logistic
+from daskml_dist.solvers import LARGE
 
 COLUMNS = ("rows", "p", "supervised, ms", "plain, ms", "more, ms", "more, %")
 
@@ -48,7 +49,7 @@ def _figures(client: Any, n: int, p: int, repeats: int) -> tuple[Any, ...]:
         hands.place(partition.in_place(holding.rows, holding.locations, holding.slots))
         hands.code(Coding(None))
         point = Point(np.full((1, p), 0.01), np.zeros(1), np.zeros(p), True)
-        question = Question(Sweep(Logistic(), point))
+        question = Question(Sweep(Logistic(), point, compiled=n * p >= LARGE))
         pairs = [_pair(hands, question) for _ in range(repeats + 2)][2:]
     finally:
         hands.close()

@@ -30,3 +30,18 @@ def row_blocks(X: AnyArray, at_least: int = 1) -> Iterator[tuple[slice, FloatArr
         where = slice(start, start + rows)
         x = X[where]
         yield where, x if ready else np.require(x, dtype=np.float64, requirements=["C", "A"])
+
+
+def aligned_pieces(X: AnyArray, multiple: int) -> Iterator[tuple[slice, AnyArray]]:
+    """X whole where it is aligned, C-ordered float32 or float64; otherwise copies of a few rows.
+
+    All copies but the last one have a multiple of ``multiple`` rows.
+    """
+    dtype = X.dtype if X.dtype == np.float32 else np.dtype(np.float64)
+    if X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned:
+        yield slice(0, X.shape[0]), X
+        return
+    rows = max(block_rows(X.shape[1]) // multiple, 1) * multiple
+    for start in range(0, X.shape[0], rows):
+        where = slice(start, start + rows)
+        yield where, np.require(X[where], dtype=dtype, requirements=["C", "A"])

@@ -10,10 +10,13 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dsyrk
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.blocks import aligned_pieces, row_blocks
 from daskml_dist.kernels.packing import pack, unpack
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk, FloatArray
+
+#: losses that compiled_sweep.py has as well, by name
+COMPILED_LOSSES = frozenset({"squared", "logistic", "poisson"})
 
 
 @final
@@ -91,6 +94,8 @@ class Sweep(Kernel[SweepAnswer]):
     steps : the values are wanted at theta + t d for these t as well.
     hessian : whether the Hessian is wanted.
     factor : (q, q) lower Cholesky factor L of a metric, if the radius in that metric is wanted.
+    compiled : whether the data are large enough to be worth the import of a compiler, where value and
+        gradient are all that is wanted (compiled_sweep.py). The last bits of the sums depend on it.
     """
 
     loss: Loss
@@ -99,17 +104,27 @@ class Sweep(Kernel[SweepAnswer]):
     steps: tuple[float, ...] = ()
     hessian: bool = False
     factor: FloatArray | None = None
+    compiled: bool = False
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
         sums = _Sums(self, chunk.X.shape[1])
+        weight_sum = float(chunk.X.shape[0] if chunk.weight is None else chunk.weight.sum())
+        if self.compiled and self._plain and chunk.X.shape[1]:
+            sums.add_compiled(chunk)
+            return sums.part(weight_sum)
         with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
             for where, x in row_blocks(chunk.X, at_least=2 * chunk.X.shape[1] if sums.centred else 1):
                 weight = None if chunk.weight is None else chunk.weight[where]
                 offset = None if chunk.offset is None else chunk.offset[where]
                 sums.add(x, chunk.y[where], weight, offset)
-        weight_sum = float(chunk.X.shape[0] if chunk.weight is None else chunk.weight.sum())
         return sums.part(weight_sum)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether compiled loops answer the question: value and gradient of one problem, nothing else."""
+        extras = self.steps or self.hessian or self.factor is not None
+        return not extras and self.point.w.shape[0] == 1 and self.loss.name in COMPILED_LOSSES
 
     def finish(self, total: Total) -> SweepAnswer:
         radius2 = total.maxima.get("radius2")
@@ -168,6 +183,20 @@ class _Sums:
             self._add_hessian(rows, curvature if s is None else weighted(s, curvature))
         if self.ask.factor is not None:
             self._add_radius(rows, weight)
+
+    def add_compiled(self, chunk: Chunk) -> None:
+        """Add a whole chunk in compiled loops."""
+        from daskml_dist.kernels.compiled_sweep import CompiledSums, block_rows  # half a second, once
+
+        assert chunk.X is not None and chunk.y is not None
+        sums = CompiledSums(self.ask.loss.name, self.w, float(self.shift))
+        for where, x in aligned_pieces(chunk.X, block_rows(chunk.X.shape[1])):
+            weight = None if chunk.weight is None else chunk.weight[where]
+            offset = None if chunk.offset is None else chunk.offset[where]
+            sums.add(x, chunk.y[where], weight, offset)
+        self.value += sums.value
+        self.slopes += sums.slopes
+        self.gradient += sums.gradient
 
     def _add_trials(self, x: FloatArray, y: FloatArray, z: FloatArray, s: FloatArray | None) -> None:
         assert self.ask.direction is not None

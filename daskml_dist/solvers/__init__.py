@@ -1,6 +1,16 @@
 """Solvers: conversations that find the minimum."""
 
-from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn, converse
+from daskml_dist.solvers._base import (
+    LARGE,
+    Conversation,
+    Problem,
+    Progress,
+    Solution,
+    Solver,
+    State,
+    Turn,
+    converse,
+)
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
@@ -10,6 +20,7 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 __all__ = [
     "Conversation",
     "DampedNewton",
+    "LARGE",
     "LBFGS",
     "LeastSquares",
     "Problem",

@@ -20,6 +20,8 @@ from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
+LARGE = 1 << 24  # elements of X: 128 MiB of float64
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -62,6 +64,11 @@ class Problem:
     def parameters(self) -> int:
         """q: the free parameters of one target."""
         return self.features + self.intercept
+
+    @property
+    def large(self) -> bool:
+        """Whether a pass takes long enough to be worth compiling for."""
+        return self.rows * self.features >= LARGE
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,10 @@ class Evaluation:
         return values
 
 
-def descend(problem: Problem, policy: Policy, metric: Metric, state: State, first: Point) -> Conversation:
-    """Quasi-Newton descent from ``first``, in a metric that learns from each pass."""
+def descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
+    """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
     line = _Line(None, np.zeros(problem.parameters))
     gap_before, gained = np.inf, 0.0
-    point = first
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
     while True:
@@ -227,6 +226,7 @@ def _question(
         steps=() if direction is None else _TRIAL_STEPS,
         hessian=exact,
         factor=metric.cholesky_factor if proving and metric is not None else None,
+        compiled=problem.large,
     )
 
 

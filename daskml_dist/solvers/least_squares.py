@@ -198,7 +198,7 @@ def _refined(problem: Problem, normal: _Normal) -> Conversation:
     last = min(3, problem.max_passes)
     for passes in range(2, last + 1):
         state = State(passes - 1, point)
-        reply: SweepAnswer = yield Turn(Question(Sweep(problem.loss, point)), state)
+        reply: SweepAnswer = yield Turn(Question(Sweep(problem.loss, point, compiled=problem.large)), state)
         p = problem.features
         gradient = reply.gradient[:, :p] / reply.weight_sum + problem.penalty.gradient(point.w)  # (t, p)
         change = normal.solve(gradient.T / normal.scale[:, None])

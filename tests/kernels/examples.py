@@ -83,6 +83,8 @@ CASES: dict[str, list[Case]] = {
     "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
     "Sweep": [
         Case(lambda: Sweep(Logistic(), point())),
+        Case(lambda: Sweep(Logistic(), point(), compiled=True)),
+        Case(lambda: Sweep(Poisson(), point(intercept=False), compiled=True)),
         Case(lambda: Sweep(Logistic(), point(intercept=False), hessian=True)),
         Case(
             lambda: Sweep(
