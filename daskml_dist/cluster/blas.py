@@ -1,36 +1,62 @@
-"""BLAS held to one thread while kernels run.
+"""BLAS held to one thread while kernels run: the threads of a pass are its parallelism.
 
-The limit is global to the process. Setting it task by task would race, so the first fit of a
-process sets it and the last one restores it.
+The limit is global to the process. Each task setting and restoring it by itself would race, so the first of
+those that run together sets it and the last one restores it. threadpoolctl lets only the thread that set a
+limit lift it, and these two may be different threads; so a third one does both for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
-_holders: set[str] = set()
+_running = 0
 _limits: list[Any] = []
 
 
-def hold_blas(fit_id: str) -> None:
-    """Hold BLAS to one thread until ``release_blas`` is called for each fit that held it."""
-    if fit_id in _holders:
-        return
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """BLAS has one thread in this process until all who entered have left.
+
+    A limit that the user set around the call stays in force, whatever it is.
+    """
+    global _running
     with _lock:
-        if not _holders:
-            limit: Any = ThreadpoolController().limit(limits=1, user_api="blas")
-            limit.__enter__()
-            _limits.append(limit)
-        _holders.add(fit_id)
+        if _running == 0:
+            _thread().submit(_limit).result()
+        _running += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _running -= 1
+            if _running == 0:
+                _thread().submit(_lift).result()
 
 
-def release_blas(fit_id: str) -> None:
-    """Restore the threads of BLAS when no fit holds them any more."""
-    with _lock:
-        _holders.discard(fit_id)
-        if not _holders and _limits:
-            _limits.pop().__exit__(None, None, None)
+def _limit() -> None:
+    limit: Any = _controller().limit(limits=1, user_api="blas")
+    limit.__enter__()
+    _limits.append(limit)
+
+
+def _lift() -> None:
+    _limits.pop().__exit__(None, None, None)
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="daskml-dist-blas")
+
+
+@cache
+def _controller() -> Any:
+    """Looks for the libraries once: kernels have loaded all that they call by now."""
+    return ThreadpoolController()

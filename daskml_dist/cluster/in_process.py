@@ -13,7 +13,7 @@ import dask
 import numpy as np
 
 from daskml_dist.cluster._base import Hands, Holding
-from daskml_dist.cluster.blas import hold_blas, release_blas
+from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
 from daskml_dist.cluster.recipes import chunk_of, recipes
 from daskml_dist.cluster.shards import RecipeShard, ResidentShard, Shard
@@ -33,14 +33,12 @@ class InProcess(Hands):
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.cost = Cost(0, 0, 0.0)
-        self._id = f"in-process-{uuid4().hex}"
         self._coding = Coding(raw=True)
         self._token = "raw"
         self._chunks: list[Chunk] = []
         self._recipes: list[Any] = []
         self._shards: list[Shard] = []
         self._pool: ThreadPoolExecutor | None = None
-        hold_blas(self._id)
 
     def hold(self, table: Table) -> Holding:
         streamed = False
@@ -67,6 +65,10 @@ class InProcess(Hands):
         self._coding, self._token = coding, uuid4().hex
 
     def answer(self, question: Question[B]) -> B:
+        with single_threaded_blas():
+            return self._answer(question)
+
+    def _answer(self, question: Question[B]) -> B:
         began = time.monotonic()
         kernel = question.kernel
 
@@ -96,7 +98,6 @@ class InProcess(Hands):
         self._chunks, self._recipes, self._shards = [], [], []
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        release_blas(self._id)
 
     @property
     def graph(self) -> Any:

@@ -14,7 +14,6 @@ from dask.typing import Key
 from distributed import Client, Future, futures_of
 
 from daskml_dist.cluster._base import Hands, Holding
-from daskml_dist.cluster.blas import release_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
 from daskml_dist.cluster.recipes import block_keys, recipes
 from daskml_dist.cluster.shards import RecipeShard, resident_shard
@@ -95,9 +94,6 @@ class OnDask(Hands):
         for future in (*self._shards, *self._blocks.values()):
             future.release()  # now, and not when the garbage collector comes by
         self._shards, self._blocks, self._keys, self._source = [], {}, [], None
-        if self.client.status == "running":
-            self.client.run(release_blas, self._id, on_error="ignore")
-        release_blas(self._id)
 
     @property
     def graph(self) -> Any:
@@ -165,8 +161,7 @@ class OnDask(Hands):
                 rows_of, [self._blocks[key] for key in keys], key=f"{self._id}-rows-{uuid4().hex}"
             )
             self.supervisor.settle(counts)
-            found: list[int] = self.client.gather(counts)
-            return found
+            return [self.supervisor.fetch(rows) for rows in counts]
 
         return tuple(self.supervisor.insist(count, self._restore_blocks, self._lasting_keys))
 
@@ -239,7 +234,7 @@ class OnDask(Hands):
             with dask.annotate(workers=[owner], allow_other_workers=True):
                 ask = dask.delayed(ask_shard, pure=False, traverse=False)
                 key = f"{name}-shard-{number}"
-                partials.append(ask(kernel, self._coding, self._token, self._id, shard, dask_key_name=key))
+                partials.append(ask(kernel, self._coding, self._token, shard, dask_key_name=key))
         level = 0
         while len(partials) > FAN_IN:
             level += 1
@@ -249,9 +244,7 @@ class OnDask(Hands):
                 for i in range(0, len(partials), FAN_IN)
             ]
         last = dask.delayed(finish_answer, pure=False)
-        finished: Delayed = last(
-            question, self._id, partials, len(self._rows), dask_key_name=f"{name}-finish"
-        )
+        finished: Delayed = last(question, partials, len(self._rows), dask_key_name=f"{name}-finish")
         return finished
 
     def _repair(self, error: BaseException) -> None:

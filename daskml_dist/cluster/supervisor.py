@@ -101,7 +101,7 @@ class Supervisor:
         """Wait for one future, looking after the cluster at every tick; cancel it if the wait ends early."""
         try:
             self.settle([future])
-            return future.result(timeout=self.patience.silent_worker)
+            return self.fetch(future)
         finally:
             if not future.done():
                 future.cancel()
@@ -121,7 +121,16 @@ class Supervisor:
         self._longest = max(self._longest, time.monotonic() - began)
         for future in futures:
             if future.status != "finished":
-                future.result(timeout=self.patience.silent_worker)
+                self.fetch(future)
+
+    def fetch(self, future: Future[Any]) -> Any:
+        """The result of a future that is done; its worker may have stopped answering since."""
+        try:
+            return future.result(timeout=self.patience.silent_worker)
+        except TimeoutError as error:
+            if future.status == "error":  # the task itself raised it
+                raise
+            raise Stalled(f"no worker sent a result within {self.patience.silent_worker:.0f} s") from error
 
     def wait_for_workers(self) -> None:
         """Return once there is a worker; ask for missing ones meanwhile."""

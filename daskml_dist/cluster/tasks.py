@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from daskml_dist.cluster.blas import hold_blas
+from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.shards import Shard
 from daskml_dist.kernels import NOTHING, Coding, Kernel, Partial, Question, combine, finish, partial_answer
 
@@ -12,12 +12,10 @@ from daskml_dist.kernels import NOTHING, Coding, Kernel, Partial, Question, comb
 FAN_IN = 8
 
 
-def ask_shard(
-    kernel: Kernel[Any], coding: Coding, token: str, fit_id: str, shard: Shard
-) -> tuple[Partial, int]:
+def ask_shard(kernel: Kernel[Any], coding: Coding, token: str, shard: Shard) -> tuple[Partial, int]:
     """One sweep over a shard: its partial, and no bytes moved so far."""
-    hold_blas(fit_id)
-    return partial_answer(kernel, shard.chunks(coding, token, kernel)), 0
+    with single_threaded_blas():
+        return partial_answer(kernel, shard.chunks(coding, token, kernel)), 0
 
 
 def join_partials(kernel: Kernel[Any], partials: list[tuple[Partial, int]]) -> tuple[Partial, int]:
@@ -30,13 +28,13 @@ def join_partials(kernel: Kernel[Any], partials: list[tuple[Partial, int]]) -> t
 
 
 def finish_answer(
-    question: Question[Any], fit_id: str, partials: list[tuple[Partial, int]], n_chunks: int
+    question: Question[Any], partials: list[tuple[Partial, int]], n_chunks: int
 ) -> tuple[Any, int]:
     """The answer to a question and the bytes of partials that were moved for it."""
-    hold_blas(fit_id)
-    total, moved = join_partials(question.kernel, partials)
-    found = finish(question.kernel, total, n_chunks)
-    return (found if question.then is None else question.then(found)), moved
+    with single_threaded_blas():
+        total, moved = join_partials(question.kernel, partials)
+        found = finish(question.kernel, total, n_chunks)
+        return (found if question.then is None else question.then(found)), moved
 
 
 def rows_of(block: Any) -> int:

@@ -10,13 +10,15 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, Future, LocalCluster
 
+from daskml_dist.cluster import OnDask
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.linear_model import LogisticRegression
 from tests.cluster.nemesis import (
@@ -87,15 +89,60 @@ def test_a_worker_that_hangs_is_removed(
     client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is stopped, not killed: its connections stay, and nobody but its silence tells."""
-    address, pid = min(pids(client).items())
-    hands = at_question(4, lambda: kill(pid, signal.SIGSTOP), monkeypatch)
+    stopped: dict[str, int] = {}
+
+    def stop() -> None:
+        plan = hands[0]._plan
+        assert plan is not None
+        owner = plan.owners[0]  # one that has something to answer
+        stopped[owner] = pids(client)[owner]
+        kill(stopped[owner], signal.SIGSTOP)
+
+    hands = at_question(4, stop, monkeypatch)
     X, labels, _ = seeded()
     try:
         found = train(client, X, labels, patience=replace(PATIENT, silent_worker=3.0))
         assert bits(found) == expected
-        assert f"removed silent worker {address}" in hands[0].supervisor.repairs
+        assert f"removed silent worker {min(stopped)}" in hands[0].supervisor.repairs
+    finally:
+        for pid in stopped.values():
+            kill(pid)
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_hangs_when_all_is_done(
+    client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it any more."""
+    pid = min(pids(client).values())
+    close = OnDask.close
+
+    def disturbed(self: OnDask) -> None:
+        kill(pid, signal.SIGSTOP)
+        close(self)
+
+    monkeypatch.setattr(OnDask, "close", disturbed)
+    X, labels, _ = seeded()
+    try:
+        assert bits(train(client, X, labels)) == expected
     finally:
         kill(pid)
+
+
+def test_a_result_that_cannot_be_fetched_is_asked_for_again(client: Client, expected: Any) -> None:
+    X, labels, _ = seeded()
+    failed = []
+
+    def once(self: Future, timeout: float | None = None) -> Any:
+        if not failed:
+            failed.append(self.key)
+            raise TimeoutError
+        return result(self, timeout=timeout)
+
+    result = Future.result
+    with mock.patch.object(Future, "result", once):
+        assert bits(train(client, X, labels)) == expected
+    assert failed
 
 
 def test_two_clients_fit_at_once(client: Client, cluster: LocalCluster, expected: Any) -> None:
