@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -58,7 +59,7 @@ class Supervisor:
         self.repairs: list[str] = []
         self._expected = len(self.workers())
         self._longest = 0.0
-        self._last_seen_any = time.monotonic()
+        self._last_seen_any = -math.inf
         self._silent: dict[str, tuple[float, float]] = {}
 
     def workers(self) -> dict[str, Any]:
@@ -86,8 +87,11 @@ class Supervisor:
         """
         for attempt in range(1, self.patience.attempts + 1):
             try:
-                self.wait_for_workers()
-                return attempt_once()
+                if time.monotonic() - self._last_seen_any > self.patience.tick:  # else one has just answered
+                    self.wait_for_workers()
+                found = attempt_once()
+                self._last_seen_any = time.monotonic()
+                return found
             except (*CURABLE, Stalled) as error:
                 self.repairs.append(f"{type(error).__name__}: {error}")
                 if attempt == self.patience.attempts:
@@ -144,6 +148,7 @@ class Supervisor:
                     "they die."
                 )
             time.sleep(self.patience.tick)
+        self._last_seen_any = time.monotonic()
 
     def _look(self, began: float) -> None:
         workers = self.workers()
@@ -151,7 +156,7 @@ class Supervisor:
         self._drop_silent(workers)
         if workers:
             self._last_seen_any = time.monotonic()
-        elif time.monotonic() - self._last_seen_any > self.patience.no_workers:
+        elif time.monotonic() - max(self._last_seen_any, began) > self.patience.no_workers:
             raise Stalled(f"no worker for {self.patience.no_workers:.0f} s")
         limit = max(self.patience.stalled, 30.0 * self._longest)
         if time.monotonic() - began > limit:
