@@ -7,6 +7,7 @@ import io
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -38,7 +39,11 @@ def _resize(stream: TextIO, columns: int) -> None:
 
 
 def _written(leader: int) -> str:
-    return os.read(leader, 65536).decode()
+    """All that was written so far; a terminal may hand it over in pieces."""
+    pieces = [os.read(leader, 65536)]
+    while select.select([leader], [], [], 0.1)[0]:
+        pieces.append(os.read(leader, 65536))
+    return b"".join(pieces).decode()
 
 
 def test_on_a_terminal_one_line_is_rewritten_in_place(terminal: tuple[TextIO, int]) -> None:
