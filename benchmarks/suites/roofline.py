@@ -17,6 +17,7 @@ from daskml_dist import partition
 from daskml_dist.cluster import InProcess
 from daskml_dist.kernels import Coding, Point, Question, Sweep
 from daskml_dist.losses import Logistic
+from daskml_dist.solvers import LARGE
 from daskml_dist.types import Table as Data
 
 COLUMNS = ("p", "threads", "pass, ms", "read, ms", "read, GB/s", "pass / read", "fastest pass / fastest read")
@@ -56,9 +57,8 @@ def _figures(X: Any, y: Any, threads: int, repeats: int) -> tuple[Any, ...]:
         hands.place(partition.sequential(holding.rows, holding.slots))
         hands.code(Coding(None))
         w = np.full((1, X.shape[1]), 0.01)
-        question = Question(
-            Sweep(Logistic(), Point(w, np.zeros(1), np.zeros(X.shape[1]), True), compiled=True)
-        )
+        at = Point(w, np.zeros(1), np.zeros(X.shape[1]), True)
+        question = Question(Sweep(Logistic(), at, compiled=X.size >= LARGE))
         with ThreadPoolExecutor(threads) as pool:
             passes, reads = [], []
             for _ in range(repeats + 1):

@@ -162,6 +162,14 @@ def train(scheduler: Any, X: Any, y: Any, **changes: Any) -> Outcome:
     return fit(replace(LOGISTIC, scheduler=scheduler, **changes), X, y)
 
 
+@contextmanager
+def whole_client(cluster: LocalCluster) -> Iterator[Client]:
+    """A client of a cluster that has all of its workers, also after a test that killed some."""
+    with Client(cluster) as connected:
+        assert until(lambda: whole(cluster, connected), seconds=200)
+        yield connected
+
+
 def bits(outcome: Outcome) -> tuple[bytes, bytes, int]:
     """What was found, to the last bit, and in how many passes."""
     state = outcome.solution.state
@@ -182,6 +190,11 @@ class Counter:
             os.write(file, b".")
         finally:
             os.close(file)
+
+    def block(self, block: np.ndarray) -> np.ndarray:
+        """A block as it is, counted by its first number."""
+        self.count(f"{block[0, 0]:.12f}")
+        return block
 
     def counts(self) -> dict[str, int]:
         """How often each name was counted."""

@@ -15,7 +15,7 @@ from distributed.scheduler import Scheduler, TaskState
 
 from daskml_dist.cluster import scheduler_internals
 from daskml_dist.cluster.scheduler_internals import drop_worker, forgive
-from tests.cluster.nemesis import own_cluster, until, whole
+from tests.cluster.nemesis import own_cluster, until, whole_client
 
 #: every attribute of the scheduler and of its tasks that the library touches
 USED = {"tasks", "tasks.get", "suspicious", "remove_worker"}
@@ -30,8 +30,7 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster) as connected:
-        assert until(lambda: whole(cluster, connected), seconds=200)
+    with whole_client(cluster) as connected:
         yield connected
 
 

@@ -34,8 +34,7 @@ from tests.cluster.nemesis import (
     pids,
     seeded,
     train,
-    until,
-    whole,
+    whole_client,
 )
 
 pytestmark = pytest.mark.timeout(600)
@@ -52,8 +51,7 @@ def cluster() -> Iterator[LocalCluster]:
 
 @pytest.fixture
 def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster) as connected:
-        assert until(lambda: whole(cluster, connected), seconds=200)
+    with whole_client(cluster) as connected:
         yield connected
 
 

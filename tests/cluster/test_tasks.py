@@ -6,7 +6,6 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from distributed import Client, wait
 
@@ -62,13 +61,8 @@ def test_more_chunks_are_not_more_tasks(client: Client) -> None:
 def test_persisted_blocks_are_used_as_they_are(client: Client, tmp_path: Path) -> None:
     """They are neither made anew nor held twice, also where the caller keeps the model and its graph."""
     counter = Counter(tmp_path)
-
-    def counted(block: np.ndarray) -> np.ndarray:
-        counter.count(f"{block[0, 0]:.12f}")
-        return block
-
     X, labels = cut(16)
-    X, labels = held(client, blocks(X, counted), labels)
+    X, labels = held(client, blocks(X, counter.block), labels)
     keys = sorted(map(str, client.who_has()))
     found = [train(client, X, labels) for _ in range(2)]
     assert sorted(counter.counts().values()) == [1] * 16
@@ -79,13 +73,8 @@ def test_persisted_blocks_are_used_as_they_are(client: Client, tmp_path: Path) -
 
 def test_a_lazy_array_is_made_once_a_fit(client: Client, tmp_path: Path) -> None:
     counter = Counter(tmp_path)
-
-    def counted(block: np.ndarray) -> np.ndarray:
-        counter.count(f"{block[0, 0]:.12f}")
-        return block
-
     X, labels = cut(16)
-    train(client, blocks(X, counted), labels)
+    train(client, blocks(X, counter.block), labels)
     assert sorted(counter.counts().values()) == [1] * 16
     gc.collect()
     assert until(lambda: not any(client.has_what().values()))
