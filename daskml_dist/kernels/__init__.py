@@ -16,6 +16,7 @@ from daskml_dist.kernels.accuracy import Accuracy
 from daskml_dist.kernels.coding import Coding
 from daskml_dist.kernels.exact_sum import ExactSum
 from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.survey import LabelSurvey, LabelSurveyAnswer, TargetSurvey, TargetSurveyAnswer
@@ -32,6 +33,7 @@ __all__ = [
     "Kernel",
     "LabelSurvey",
     "LabelSurveyAnswer",
+    "LeverageSample",
     "Moments",
     "MomentsAnswer",
     "NOTHING",
@@ -42,6 +44,7 @@ __all__ = [
     "Sample",
     "Sweep",
     "SweepAnswer",
+    "SweptSample",
     "TSQR",
     "TargetSurvey",
     "TargetSurveyAnswer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -11,7 +12,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.losses import Loss
-from daskml_dist.types import AnyArray, Chunk
+from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 
 @final
@@ -37,34 +38,44 @@ class Sample(Kernel[Chunk]):
     seed: int
 
     def chunk(self, chunk: Chunk) -> Part:
-        assert chunk.X is not None and chunk.y is not None
-        rng = np.random.Generator(np.random.SFC64([self.seed, chunk.id]))
-        keys = rng.random(chunk.X.shape[0])
+        assert chunk.y is not None
         rate = np.where(self.loss.stratum(chunk.y), self.event_rate, self.other_rate)
-        drawn = np.flatnonzero(keys < rate)
-        weight = 1.0 / rate[drawn]
-        if chunk.weight is not None:
-            weight = weight * chunk.weight[drawn]
-        offset = None if chunk.offset is None else chunk.offset[drawn]
-        X = np.ascontiguousarray(chunk.X[drawn], dtype=np.float64)
-        if not np.isfinite(X).all():
-            refuse_non_finite(chunk)  # here, where the row is known
-        return Part(gathered={chunk.id: Chunk(0, X, chunk.y[drawn], weight, offset)})
+        return Part(gathered={chunk.id: drawn(chunk, rate, self.seed)})
 
     def finish(self, total: Total) -> Chunk:
-        chunks: list[Chunk] = [total.gathered[key] for key in sorted(total.gathered)]
-
-        def column(parts: list[AnyArray | None]) -> AnyArray | None:
-            there = [part for part in parts if part is not None]
-            return np.concatenate(there) if there else None
-
-        sample = Chunk(
-            0,
-            column([chunk.X for chunk in chunks]),
-            column([chunk.y for chunk in chunks]),
-            column([chunk.weight for chunk in chunks]),
-            column([chunk.offset for chunk in chunks]),
-        )
+        sample = joined(total.gathered)
         if sample.X is None or sample.X.shape[0] == 0:
             raise InvalidData("The sample for the first guess is empty: X has hardly any rows.")
         return sample
+
+
+def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
+    """Rows of a chunk, each with its own probability, their weights divided by it."""
+    assert chunk.X is not None and chunk.y is not None
+    rng = np.random.Generator(np.random.SFC64([seed, chunk.id]))
+    rows = np.flatnonzero(rng.random(chunk.X.shape[0]) < rate)
+    weight = 1.0 / rate[rows]
+    if chunk.weight is not None:
+        weight = weight * chunk.weight[rows]
+    offset = None if chunk.offset is None else chunk.offset[rows]
+    X = np.ascontiguousarray(chunk.X[rows], dtype=np.float64)
+    if not np.isfinite(X).all():
+        refuse_non_finite(chunk)  # here, where the row is known
+    return Chunk(0, X, chunk.y[rows], weight, offset)
+
+
+def joined(gathered: Mapping[int, Chunk]) -> Chunk:
+    """One chunk of the rows that were drawn from all of them, in the order of the table."""
+    chunks = [gathered[key] for key in sorted(gathered)]
+
+    def column(parts: list[AnyArray | None]) -> AnyArray | None:
+        there = [part for part in parts if part is not None]
+        return np.concatenate(there) if there else None
+
+    return Chunk(
+        0,
+        column([chunk.X for chunk in chunks]),
+        column([chunk.y for chunk in chunks]),
+        column([chunk.weight for chunk in chunks]),
+        column([chunk.offset for chunk in chunks]),
+    )

@@ -8,17 +8,19 @@ from typing import Literal, final
 import numpy as np
 
 from daskml_dist.errors import InvalidData
-from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer
+from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, answer
 from daskml_dist.solvers import endless
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
 from daskml_dist.solvers.certificate import Gap, Proof, prove, strong_convexity
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
-from daskml_dist.types import FloatArray
+from daskml_dist.types import Chunk, FloatArray
 
-_TRIAL_STEPS = (-0.75, -0.5, 1.0)  # beside the full step: a quarter, a half and twice of it
+#: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
+TRIAL_STEPS = (-63 / 64, -15 / 16, -0.75, -0.5, 1.0)
 _REJECTIONS = 30
 _NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent without another pass
+_UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as where columns are collinear
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
 _POOR = 0.02  # a metric that gains less than a factor fifty a pass
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
@@ -33,7 +35,8 @@ class Policy:
     ----------
     hessian : "always", "never", or "when needed": where the metric alone would take too many passes.
     null_value : F of the constant model, the scale of the relative gap; NaN where the first point is that.
-    contraction : the factor by which a pass is expected to shrink the gap in the metric of the start.
+    contraction : the factor by which a pass is expected to shrink the gap in the metric of the start;
+        infinite where it did not.
     prove : whether a Hessian that is known shall also prove the gap.
     """
 
@@ -83,10 +86,16 @@ class Evaluation:
         value = float(answer.value[0]) / total + float(problem.penalty.value(point.w[0]))
         return cls(point, value, gradient, hessian, answer)
 
+    @classmethod
+    def on(cls, problem: Problem, point: Point, sample: Chunk, *, hessian: bool = False) -> Evaluation:
+        """F on a sample, in this thread."""
+        reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
+        return cls.of(problem, point, reply)
+
     def trials(self, problem: Problem, step: FloatArray, t: float) -> dict[float, float]:
         """F at the trial steps around this point, by their distance from the start of the step."""
         values = {}
-        for extra, value in zip(_TRIAL_STEPS, self.answer.trials[0], strict=False):
+        for extra, value in zip(TRIAL_STEPS, self.answer.trials[0], strict=False):
             w = self.point.w[0] + extra * step[: problem.features]
             values[t * (1.0 + extra)] = float(value) / self.answer.weight_sum + float(
                 problem.penalty.value(w)
@@ -96,7 +105,7 @@ class Evaluation:
 
 def descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
     """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
-    line = _Line(None, np.zeros(problem.parameters))
+    line = Line(None, np.zeros(problem.parameters))
     gap_before, gained = np.inf, 0.0
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
@@ -121,25 +130,26 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
             continue
         if line.start is not None:
             metric = metric.updated(line.step, here.gradient - line.start.gradient)
-        proof = _proof(problem, here, metric)
+        proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
         step = -metric.solve(here.gradient)
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
-        state, gap = _verified(problem, policy, here, step, metric, proof, state)
-        if gap <= problem.tol or _one_step_short(problem, policy, here, gap, proof):
-            suspected = policy.prove and _endless(problem, policy, here, state, gap / gap_before)
-            return (yield from _ended(problem, policy, here, state, step, proof, suspected))
+        decrease = -0.5 * float(here.gradient @ step)
+        state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
+        if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
+            suspected = policy.prove and suspects_ray(problem, policy, here, state, gap / gap_before)
+            return (yield from ended(problem, policy, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
-            return Solution(state, False, here.hessian)
+            return Solution(state, gap <= problem.tol, here.hessian)
         gained, gap_before = (gap / gap_before if np.isfinite(gap_before) else 0.0), gap
-        line = _Line(here, step)
+        line = Line(here, step)
         point = line.target
 
 
 @final
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """The line from the last accepted point to the one that is asked for now."""
 
     start: Evaluation | None
@@ -161,9 +171,9 @@ class _Line:
     def accepts(self, here: Evaluation) -> bool:
         return acceptable(*self._ends(here))
 
-    def shortened(self, problem: Problem, here: Evaluation) -> _Line:
+    def shortened(self, problem: Problem, here: Evaluation) -> Line:
         t = shorter(*self._ends(here), here.trials(problem, self.step, self.t))
-        return _Line(self.start, self.step * (t / self.t), t, self.rejected + 1)
+        return Line(self.start, self.step * (t / self.t), t, self.rejected + 1)
 
 
 STALLED = (
@@ -172,7 +182,7 @@ STALLED = (
 )
 
 
-def _ended(
+def ended(
     problem: Problem,
     policy: Policy,
     here: Evaluation,
@@ -201,7 +211,7 @@ def _retreat(problem: Problem, point: Point) -> Point:
     return null
 
 
-def _endless(problem: Problem, policy: Policy, here: Evaluation, state: State, gained: float) -> bool:
+def suspects_ray(problem: Problem, policy: Policy, here: Evaluation, state: State, gained: float) -> bool:
     """Whether a pass is well spent on a look for a ray without end; ``gained`` is 0 where it is not known."""
     if state.progress is None or state.progress.gap_kind != "estimate" or state.passes >= problem.max_passes:
         return False
@@ -223,43 +233,45 @@ def _question(
         problem.loss,
         point,
         direction=None if direction is None else direction[None],
-        steps=() if direction is None else _TRIAL_STEPS,
+        steps=() if direction is None else TRIAL_STEPS,
         hessian=exact,
         factor=metric.cholesky_factor if proving and metric is not None else None,
         compiled=problem.large,
     )
 
 
-def _proof(problem: Problem, here: Evaluation, metric: Metric) -> Proof | None:
+def proof_of(problem: Problem, here: Evaluation, metric: Metric) -> Proof | None:
+    """What proves the gap here, given the metric in which the radius was measured."""
     radius, concordance = here.answer.radius, problem.loss.self_concordance
     if here.hessian is None or radius is None or concordance is None:
         return None
     return prove(here.hessian, here.gradient, metric.cholesky_factor, radius, concordance)
 
 
-def _gap(problem: Problem, here: Evaluation, step: FloatArray, proof: Proof | None) -> Gap:
+def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | None) -> Gap:
     """The smallest bound that holds; an estimate where none does."""
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
     if not problem.intercept and convexity > 0.0:
         bounds.append(strong_convexity(float(np.linalg.norm(here.gradient)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
-    estimate = Gap(max(-0.5 * float(here.gradient @ step), 0.0), "estimate")
+    estimate = Gap(max(decrease, 0.0), "estimate")
     best = min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
     return Gap(min(best.value, here.value), best.kind)  # neither losses nor penalties are negative
 
 
-def _verified(
+def verified(
     problem: Problem,
     policy: Policy,
     here: Evaluation,
     step: FloatArray,
+    decrease: float,
     metric: Metric,
     proof: Proof | None,
     state: State,
 ) -> tuple[State, float]:
-    """The state that knows this point, and its relative gap."""
-    gap = _gap(problem, here, step, proof)
+    """The state that knows this point, and its relative gap; the model at hand expects the decrease."""
+    gap = _gap(problem, here, decrease, proof)
     scale = _scale(here.value, policy.null_value)
     progress = Progress(
         objective=here.value,
@@ -277,7 +289,15 @@ def _scale(value: float, null_value: float) -> float:
     return float(max(abs(value), 1e-3 * null_value, np.finfo(np.float64).tiny))
 
 
-def _one_step_short(
+def reached(problem: Problem, state: State) -> bool:
+    """Whether the gap is small enough; where it is to be certified and is not yet, a little further."""
+    assert state.progress is not None
+    unproven = problem.certify and state.progress.gap_kind == "estimate"
+    provable = problem.loss.self_concordance is not None
+    return state.progress.gap <= problem.tol * (_UNPROVABLE if unproven and provable else 1.0)
+
+
+def one_step_short(
     problem: Problem, policy: Policy, here: Evaluation, gap: float, proof: Proof | None
 ) -> bool:
     """Whether the Newton step from here is proven to end far within tol, so that no pass need verify it."""

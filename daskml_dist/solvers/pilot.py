@@ -8,11 +8,13 @@ from typing import final
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, answer
+from daskml_dist.kernels import Point
 from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
 from daskml_dist.solvers.descent import Evaluation, Policy, descend
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import Chunk, FloatArray
+
+UNTRUSTED = 0.2  # contraction from which on the minimum over the sample is a worse start than none
 
 
 @final
@@ -22,11 +24,11 @@ class PilotAnswer:
 
     Attributes
     ----------
-    point : the minimum over the sample, or the given start.
-    hessian : (q, q) of F on the sample.
+    point : the minimum over the sample, or the given start; the constant model where neither is trusted.
+    hessian : (q, q) of F on the sample there.
     null_value : F of the constant model.
-    contraction : the factor by which a step in this metric is expected to shrink the gap: the mean
-        square of the relative error of the Hessian, from its two halves.
+    contraction : the factor by which a step in the metric of the minimum is expected to shrink the
+        gap: the mean square of the relative error of the Hessian, from its two halves.
     """
 
     point: Point
@@ -64,7 +66,10 @@ class Pilot:
             part = _every(sample, stride)
             if stride == 1 or part.X is not None and part.X.shape[0] > 20 * problem.parameters:
                 start = _solve(problem, start, part, null_value)
-        return _told(problem, start, sample, null_value)
+        told = _told(problem, start, sample, null_value)
+        if told.contraction <= UNTRUSTED:
+            return told
+        return replace(told, point=origin, hessian=_hessian(problem, origin, sample))
 
 
 def newton_from(
@@ -102,16 +107,11 @@ def _every(sample: Chunk, stride: int, start: int = 0) -> Chunk:
     return Chunk(0, *(None if part is None else np.ascontiguousarray(part[start::stride]) for part in parts))
 
 
-def _evaluate(problem: Problem, point: Point, sample: Chunk, hessian: bool) -> Evaluation:
-    reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
-    return Evaluation.of(problem, point, reply)
-
-
 def _value(problem: Problem, point: Point, sample: Chunk) -> float:
-    return _evaluate(problem, point, sample, False).value
+    return Evaluation.on(problem, point, sample).value
 
 
 def _hessian(problem: Problem, point: Point, sample: Chunk) -> FloatArray:
-    hessian = _evaluate(problem, point, sample, True).hessian
+    hessian = Evaluation.on(problem, point, sample, hessian=True).hessian
     assert hessian is not None
     return hessian

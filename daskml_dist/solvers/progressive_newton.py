@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal, final
 
-from daskml_dist.kernels import Question, Sample
-from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, null_point
+from daskml_dist.kernels import Point, Question, Sample
+from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
 from daskml_dist.solvers.descent import Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
-from daskml_dist.solvers.pilot import Pilot, PilotAnswer
+from daskml_dist.solvers.pilot import UNTRUSTED, Pilot, PilotAnswer
+from daskml_dist.solvers.surrogate_descent import FAILED, descend_by_surrogates
 
 CHEAP_PARAMETERS = 24  # up to here a pass with Hessian costs at most two without
 CHEAP_FLOPS = 5e8  # rows q^2: up to here it is a matter of a tenth of a second
 SAMPLE_BYTES = 1 << 28
-UNTRUSTED = 0.2  # contraction from which on the minimum over the sample is a worse start than none
+DOUBTFUL = 0.05  # contraction from which on the sample lacks rows that matter: rare columns, far outliers
+MOST_OF_ALL = 0.75  # share of the rows up to which a sample of them is worth a model of its own
 
 
 @final
@@ -27,6 +29,10 @@ class ProgressiveNewton(Solver):
     be certified, or where the sample predicts that more passes would be needed without it. Mokhtari et
     al. 2016 (Ada Newton), Bollapragada et al. 2018; we differ in keeping one sample metric and
     correcting it by pairs of full gradients.
+
+    Where the two halves of the sample disagree about the Hessian, the sample lacks rows that matter
+    (rare columns, classes that are nearly separable). Then each pass draws them, by leverage and by
+    residual, and steps to the minimum of a surrogate (surrogate_descent.py).
     """
 
     name: ClassVar[str] = "progressive-newton"
@@ -36,21 +42,30 @@ class ProgressiveNewton(Solver):
         if state is not None and state.point is not None:
             numbers = state.numbers
             policy = Policy(_hessians(problem), numbers["null_value"], numbers["contraction"])
-            return (yield from descend(problem, policy, metric_of(state), state, state.point))
+            return (yield from _descend(problem, policy, metric_of(state), state, state.point))
         pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), State())
-        policy, first = Policy(_hessians(problem), pilot.null_value, pilot.contraction), pilot.point
+        policy = Policy(_hessians(problem), pilot.null_value, pilot.contraction)
         if pilot.contraction > UNTRUSTED:
             policy = replace(policy, hessian="always")
-            first = null_point(problem, first.centre) if problem.start is None else first
         state = State(passes=1 if problem.streamed else 0)
-        return (yield from descend(problem, policy, Metric.of(pilot.hessian), state, first))
+        return (yield from _descend(problem, policy, Metric.of(pilot.hessian), state, pilot.point))
+
+
+def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
+    if _by_surrogates(problem, policy.contraction):
+        share = sample_rows(problem) / problem.rows
+        return descend_by_surrogates(problem, policy, metric, state, point, share)
+    return descend(problem, policy, metric, state, point)
+
+
+def _by_surrogates(problem: Problem, contraction: float) -> bool:
+    doubtful = DOUBTFUL < contraction < FAILED
+    return doubtful and not _cheap(problem) and sample_rows(problem) <= MOST_OF_ALL * problem.rows
 
 
 def sample_for(problem: Problem) -> Sample:
     """A sample that is large enough for a start within reach and small enough for one task."""
-    q = problem.parameters
-    most = min(problem.rows // 4, SAMPLE_BYTES // (8 * q))
-    size = max(min(max(500 * q, 20_000), most), min(problem.rows, 40 * q))
+    size = sample_rows(problem)
     events, others = problem.events, problem.rows - problem.events
     few = min(events, others)
     rare = min(few, size // 2)
@@ -61,7 +76,18 @@ def sample_for(problem: Problem) -> Sample:
     return Sample(problem.loss, rates[0], rates[1], problem.seed)
 
 
-def _hessians(problem: Problem) -> Literal["always", "when needed"]:
+def sample_rows(problem: Problem) -> int:
+    """How many rows a sample has."""
     q = problem.parameters
-    cheap = q <= CHEAP_PARAMETERS or problem.rows * float(q) ** 2 <= CHEAP_FLOPS
-    return "always" if cheap else "when needed"
+    most = min(problem.rows // 4, SAMPLE_BYTES // (8 * q))
+    return max(min(max(500 * q, 20_000), most), min(problem.rows, 40 * q))
+
+
+def _hessians(problem: Problem) -> Literal["always", "when needed"]:
+    return "always" if _cheap(problem) else "when needed"
+
+
+def _cheap(problem: Problem) -> bool:
+    """Whether a pass with Hessian takes hardly longer than one without."""
+    q = problem.parameters
+    return q <= CHEAP_PARAMETERS or problem.rows * float(q) ** 2 <= CHEAP_FLOPS

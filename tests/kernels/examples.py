@@ -16,6 +16,7 @@ from daskml_dist.kernels import (
     HessianVector,
     Kernel,
     LabelSurvey,
+    LeverageSample,
     Moments,
     Point,
     Sample,
@@ -79,6 +80,17 @@ CASES: dict[str, list[Case]] = {
     "Glimpse": [Case(lambda: Glimpse(16))],
     "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
+    "LeverageSample": [
+        Case(lambda: LeverageSample(Sweep(Logistic(), point()), metric_factor(FEATURES + 1), 0.5, 4)),
+        Case(
+            lambda: LeverageSample(
+                Sweep(Poisson(), point(intercept=False), DIRECTION[:, :-1] / 50, (1.0,), hessian=True),
+                metric_factor(FEATURES),
+                1.0,
+                4,
+            )
+        ),
+    ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
     "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
     "Sweep": [

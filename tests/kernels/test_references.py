@@ -16,6 +16,7 @@ from daskml_dist.kernels import (
     HessianVector,
     Kernel,
     LabelSurvey,
+    LeverageSample,
     Moments,
     Point,
     Question,
@@ -24,6 +25,7 @@ from daskml_dist.kernels import (
     TargetSurvey,
     answer,
 )
+from daskml_dist.kernels.leverage_sample import probabilities
 from daskml_dist.losses import Logistic, Loss, Poisson, Squared
 from daskml_dist.types import AnyArray, Chunk
 from tests.kernels.examples import FEATURES, chunks, metric_factor, point
@@ -262,6 +264,59 @@ def test_a_larger_rate_draws_the_same_rows_and_more() -> None:
 def test_an_empty_sample_is_refused() -> None:
     with pytest.raises(InvalidData, match="sample for the first guess is empty"):
         ask(Sample(Logistic(), 0.0, 0.0, 1), DATA["small chunks"])
+
+
+def leverage_sample(share: float, seed: int = 1, w: float | None = None) -> LeverageSample:
+    at = point() if w is None else Point(np.full((1, FEATURES), w), np.zeros(1), np.zeros(FEATURES), True)
+    return LeverageSample(Sweep(Logistic(), at), metric_factor(FEATURES + 1), share, seed)
+
+
+@over_data
+def test_the_sweep_of_a_leverage_sample_is_that_of_all_rows(data: list[Chunk]) -> None:
+    found = ask(leverage_sample(0.3), data).answer
+    alone = ask(Sweep(Logistic(), point(), factor=metric_factor(FEATURES + 1)), data)
+    assert found.rows == alone.rows and found.weight_sum == alone.weight_sum
+    assert_array_equal(found.value, ask(Sweep(Logistic(), point()), data).value)
+    close(found.gradient, alone.gradient.astype(np.longdouble))
+    assert_allclose(found.radius, alone.radius, rtol=1e-12)
+
+
+def test_a_leverage_sample_is_unbiased_and_of_the_size_that_was_asked_for() -> None:
+    data, dense, seeds = DATA["small chunks"], Dense(DATA["small chunks"]), 600
+    samples = [ask(leverage_sample(0.3, seed), data).sample for seed in range(seeds)]
+    for found, expected in (
+        ([s.weight @ s.X for s in samples], dense.s @ dense.X),
+        ([(s.weight * s.y).sum() for s in samples], dense.s @ dense.y),
+    ):
+        error = np.std(found, axis=0) / np.sqrt(seeds)
+        assert (np.abs(np.mean(found, axis=0) - expected.astype(float)) <= 4.5 * error + 1e-12).all()
+    rows = np.mean([len(s.y) for s in samples])
+    assert 0.2 * len(dense.y) < rows <= 0.31 * len(dense.y)  # rows that both halves want count once
+
+
+def test_rows_that_matter_are_drawn_for_certain() -> None:
+    """One row far out, and one on the wrong side of a hyperplane that the others are far from."""
+    data = chunks((400,), weighted=False)
+    X, y = data[0].X, data[0].y
+    assert X is not None and y is not None
+    X[:], y[:] = 1.0 + 0.1 * np.random.default_rng(1).standard_normal(X.shape), 1.0
+    X[17, 0], y[250] = 50.0, 0.0
+    for seed in range(20):
+        sample = ask(leverage_sample(0.05, seed, w=3.0), data).sample
+        assert (sample.X[:, 0] == 50.0).sum() == 1 and (sample.y == 0.0).sum() == 1
+        assert sample.weight[sample.X[:, 0] == 50.0] == 1.0 and sample.weight[sample.y == 0.0] == 1.0
+        assert len(sample.y) < 60
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+@pytest.mark.parametrize("spread", [0.0, 1.0, 30.0])
+def test_probabilities_are_probabilities_and_add_up(share: float, spread: float) -> None:
+    score = np.exp(spread * np.random.default_rng(2).standard_normal(500))
+    rate = probabilities(score, share)
+    assert (rate > 0.0).all() and (rate <= 1.0).all()
+    assert_allclose(rate.sum(), share * 500, rtol=1e-9)
+    assert (np.diff(rate[np.argsort(score)]) >= -1e-12).all()
+    assert probabilities(np.zeros(5), share).min() > 0.0
 
 
 # ------------------------------------------------------------------------------------ extremes

@@ -23,7 +23,7 @@ from daskml_dist.solvers import (
     least_squares,
     progressive_newton,
 )
-from daskml_dist.solvers.descent import STALLED, Evaluation, Policy, descend
+from daskml_dist.solvers.descent import STALLED, TRIAL_STEPS, Evaluation, Policy, descend
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.pilot import Pilot, PilotAnswer
 from tests.solvers.problems import FAMILIES, Talk, Task, hold, relative_excess, task
@@ -188,7 +188,7 @@ def test_a_step_that_is_too_long_is_taken_back() -> None:
     shortened = (third.point.theta[0] - start) / step
     assert_allclose(third.point.theta[0] - start, shortened[0] * step, atol=1e-9 * np.abs(step).max())
     assert 0.0 < shortened[0] < 1.0
-    assert third.direction is not None and third.steps == (-0.75, -0.5, 1.0)
+    assert third.direction is not None and third.steps == TRIAL_STEPS
     assert_allclose(third.direction[0], shortened[0] * step, rtol=1e-9, atol=1e-9)
     assert talk.turns[1].state.point is first.point or talk.turns[2].state == talk.turns[1].state
 
@@ -213,7 +213,7 @@ def test_the_best_trial_step_is_taken() -> None:
     half: Sweep = turn.question.kernel  # type: ignore[assignment]
     t1 = float(-half.point.theta[0, 0])
     assert 0.1 <= t1 <= 0.6
-    turn = talk.send(told(8.0, -slope, [0.5, 0.8, 20.0]))
+    turn = talk.send(told(8.0, -slope, [0.9, 0.8, 0.5, 0.8, 20.0]))
     quarter: Sweep = turn.question.kernel  # type: ignore[assignment]
     assert_allclose(quarter.point.theta, -0.25 * t1 * slope)
 
@@ -296,6 +296,6 @@ def test_a_solver_that_forgets_its_trials_would_be_seen(monkeypatch: pytest.Monk
 
 
 def test_a_solver_that_stays_on_no_line_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daskml_dist.solvers.descent._TRIAL_STEPS", (-0.9,))
+    monkeypatch.setattr("daskml_dist.solvers.descent.TRIAL_STEPS", (-0.9,))
     with pytest.raises(AssertionError):
         test_a_step_that_is_too_long_is_taken_back()
