@@ -112,15 +112,14 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
     while True:
         exact = policy.wants_hessian(problem, gap_before, gained)
         trials = line.step if line.rejected or _far(gap_before) else None
-        reply: SweepAnswer = yield Turn(
-            Question(_question(problem, point, metric if policy.prove else None, exact, trials)), state
-        )
+        sweep = _question(problem, point, metric if policy.prove else None, exact, trials)
+        reply: SweepAnswer = yield Turn(Question(sweep), state)
         here = Evaluation.of(problem, point, reply)
         state = replace(state, passes=state.passes + 1)
         if line.start is None and not np.isfinite(here.value):
-            point = _retreat(problem, point)
             if state.passes >= problem.max_passes:
-                return Solution(replace(state, point=point), False)
+                return Solution(replace(state, point=_retreat(problem, point)), False)
+            point = _retreat(problem, point)
             continue
         if line.start is not None and not line.accepts(here):
             if line.rejected == _REJECTIONS or state.passes >= problem.max_passes:
@@ -159,6 +158,7 @@ class Line:
 
     @property
     def target(self) -> Point:
+        """The end of the step, where F is asked for."""
         assert self.start is not None
         return self.start.point.at((self.start.point.theta[0] + self.step)[None])
 
@@ -169,9 +169,11 @@ class Line:
         return OnLine(0.0, self.start.value, slopes[0]), OnLine(self.t, here.value, slopes[1])
 
     def accepts(self, here: Evaluation) -> bool:
+        """Whether F at the end of the step is low enough to go on from there."""
         return acceptable(*self._ends(here))
 
     def shortened(self, problem: Problem, here: Evaluation) -> Line:
+        """The same line with a shorter step, by what is known of F along it."""
         t = shorter(*self._ends(here), here.trials(problem, self.step, self.t))
         return Line(self.start, self.step * (t / self.t), t, self.rejected + 1)
 
