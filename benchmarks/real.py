@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,11 @@ def fremtpl2(folder: Path) -> Real:
     return Real("poisson", X.to_numpy(), y, np.log(data["Exposure"].clip(upper=1.0)).to_numpy())
 
 
-def mnist(folder: Path) -> Real:
-    """The digit 8 against the rest, pixels in [0, 1]."""
-    X = _idx(folder / "mnist" / "train-images-idx3-ubyte.gz").reshape(-1, 784) / 255.0
-    return Real("logistic", X, (_idx(folder / "mnist" / "train-labels-idx1-ubyte.gz") == 8).astype(float))
-
-
-def raw_mnist(folder: Path) -> Real:
-    """The same with pixels from 0 to 255, which makes the penalty 65,025 times weaker: next to none."""
-    real = mnist(folder)
-    return Real("logistic", np.rint(255.0 * real.X), real.y)
+def mnist(folder: Path, *, digit: int, scale: float) -> Real:
+    """A digit against the rest. Pixels from 0 to 255 make the penalty 65,025 times weaker than in [0, 1]."""
+    X = _idx(folder / "mnist" / "train-images-idx3-ubyte.gz").reshape(-1, 784) / scale
+    y = _idx(folder / "mnist" / "train-labels-idx1-ubyte.gz") == digit
+    return Real("logistic", X, y.astype(float))
 
 
 def kddcup99(folder: Path) -> Real:
@@ -71,8 +67,9 @@ def adult(folder: Path) -> Real:
 
 SETS: dict[str, Callable[[Path], Real]] = {
     "freMTPL2 frequency": fremtpl2,
-    "mnist / 255, 8 or not": mnist,
-    "mnist raw, 8 or not": raw_mnist,
+    "mnist / 255, 8 or not": partial(mnist, digit=8, scale=255.0),
+    "mnist raw, 8 or not": partial(mnist, digit=8, scale=1.0),
+    "mnist raw, 7 or not": partial(mnist, digit=7, scale=1.0),
     "kddcup99, attack or not": kddcup99,
     "adult": adult,
 }

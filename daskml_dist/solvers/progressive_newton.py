@@ -16,7 +16,7 @@ CHEAP_PARAMETERS = 24  # up to here a pass with Hessian costs at most two withou
 CHEAP_FLOPS = 5e8  # rows q^2: up to here it is a matter of a tenth of a second
 SAMPLE_BYTES = 1 << 28
 DOUBTFUL = 0.05  # contraction from which on the sample lacks rows that matter: rare columns, far outliers
-MOST_OF_ALL = 0.75  # share of the rows up to which a sample of them is worth a model of its own
+MOST_OF_ALL = 0.7  # share of the rows up to which a sample of them is worth a model of its own
 
 
 @final
@@ -53,14 +53,19 @@ class ProgressiveNewton(Solver):
 
 def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
     if _by_surrogates(problem, policy.contraction):
-        share = sample_rows(problem) / problem.rows
-        return descend_by_surrogates(problem, policy, metric, state, point, share)
+        return descend_by_surrogates(problem, policy, metric, state, point, _surrogate_share(problem))
     return descend(problem, policy, metric, state, point)
 
 
 def _by_surrogates(problem: Problem, contraction: float) -> bool:
     doubtful = DOUBTFUL < contraction < FAILED
     return doubtful and not _cheap(problem) and sample_rows(problem) <= MOST_OF_ALL * problem.rows
+
+
+def _surrogate_share(problem: Problem) -> float:
+    """The share of the rows that a surrogate is made of: twice the sample that misled, if that is possible."""
+    rows = min(2 * sample_rows(problem), SAMPLE_BYTES // (8 * problem.parameters))
+    return min(rows / problem.rows, MOST_OF_ALL)
 
 
 def sample_for(problem: Problem) -> Sample:

@@ -76,7 +76,7 @@ def test_all_workers_die_at_once(
 
 def test_a_worker_is_restarted(client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def restart() -> None:
-        client.restart_workers([min(pids(client))], wait_for_workers=False)
+        client.restart_workers([min(pids(client))], timeout=30, raise_for_error=False)
 
     at_question(4, restart, monkeypatch)
     X, labels, _ = seeded()

@@ -226,7 +226,7 @@ def test_a_sample_of_all_rows_is_all_rows() -> None:
 
 def test_a_sample_is_unbiased() -> None:
     """Over seeds, sums over the sample are those over all rows, and so are counts in each stratum."""
-    data, dense, seeds = DATA["small chunks"], Dense(DATA["small chunks"]), 600
+    data, dense, seeds = DATA["small chunks"], Dense(DATA["small chunks"]), 120
     rates = np.where(dense.y > 0.5, 0.8, 0.25).astype(float)
     samples = [ask(Sample(Logistic(), 0.8, 0.25, seed), data) for seed in range(seeds)]
 
@@ -282,7 +282,7 @@ def test_the_sweep_of_a_leverage_sample_is_that_of_all_rows(data: list[Chunk]) -
 
 
 def test_a_leverage_sample_is_unbiased_and_of_the_size_that_was_asked_for() -> None:
-    data, dense, seeds = DATA["small chunks"], Dense(DATA["small chunks"]), 600
+    data, dense, seeds = DATA["small chunks"], Dense(DATA["small chunks"]), 120
     samples = [ask(leverage_sample(0.3, seed), data).sample for seed in range(seeds)]
     for found, expected in (
         ([s.weight @ s.X for s in samples], dense.s @ dense.X),
