@@ -63,7 +63,7 @@ def _by_surrogates(problem: Problem, contraction: float) -> bool:
 
 
 def _surrogate_share(problem: Problem) -> float:
-    """The share of the rows that a surrogate is made of: twice the sample that misled, if that is possible."""
+    """The share of the rows that a surrogate is made of: twice the sample that misled, if possible."""
     rows = min(2 * sample_rows(problem), SAMPLE_BYTES // (8 * problem.parameters))
     return min(rows / problem.rows, MOST_OF_ALL)
 
