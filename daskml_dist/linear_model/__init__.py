@@ -1,7 +1,18 @@
 """Linear models, under scikit-learn's names and with its meaning."""
 
+from daskml_dist.linear_model.gamma import GammaRegressor
+from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.tweedie import TweedieRegressor
 
-__all__ = ["LinearRegression", "LogisticRegression", "PoissonRegressor", "Ridge"]
+__all__ = [
+    "GammaRegressor",
+    "GeneralizedLinearRegressor",
+    "LinearRegression",
+    "LogisticRegression",
+    "PoissonRegressor",
+    "Ridge",
+    "TweedieRegressor",
+]

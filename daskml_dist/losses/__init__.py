@@ -1,8 +1,12 @@
 """Losses: half unit deviances as functions of the margin."""
 
 from daskml_dist.losses._base import Loss
+from daskml_dist.losses.binomial import Binomial
+from daskml_dist.losses.gamma import Gamma
 from daskml_dist.losses.logistic import Logistic
 from daskml_dist.losses.poisson import Poisson
 from daskml_dist.losses.squared import Squared
+from daskml_dist.losses.squared_hinge import SquaredHinge
+from daskml_dist.losses.tweedie import Tweedie
 
-__all__ = ["Logistic", "Loss", "Poisson", "Squared"]
+__all__ = ["Binomial", "Gamma", "Logistic", "Loss", "Poisson", "Squared", "SquaredHinge", "Tweedie"]

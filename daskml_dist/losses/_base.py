@@ -21,11 +21,27 @@ class Loss(ABC):
     All arrays are float64 and have the same shape, (rows,) for one problem or (rows, K) for many.
     """
 
-    name: ClassVar[str]
     smooth: ClassVar[bool] = True
-    quadratic: ClassVar[bool] = False
-    #: smallest M with |third derivative| <= M * curvature, or None where there is none.
-    self_concordance: ClassVar[float | None]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called in messages and parameters."""
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the curvature does not depend on the margin."""
+        return False
+
+    @property
+    def convex(self) -> bool:
+        """Whether it is convex in the margin; if not, the curvature is the one that the model expects."""
+        return True
+
+    @property
+    @abstractmethod
+    def self_concordance(self) -> float | None:
+        """The smallest M with |third derivative| <= M * curvature, or None where there is none."""
 
     @abstractmethod
     def complain(self, y: AnyArray) -> str | None:
@@ -43,7 +59,7 @@ class Loss(ABC):
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The loss and its first two derivatives in z."""
+        """The loss and its first two derivatives in z; the curvature is never negative."""
 
     @abstractmethod
     def mean(self, z: FloatArray) -> FloatArray:

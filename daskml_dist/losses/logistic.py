@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class Logistic(Loss):
     "Self-concordant analysis for logistic regression", section 2).
     """
 
-    name: ClassVar[str] = "logistic"
-    self_concordance: ClassVar[float | None] = 1.0
+    name: str = "logistic"
+    self_concordance: float | None = 1.0
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all((y == 0) | (y == 1)):

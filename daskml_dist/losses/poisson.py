@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 from scipy.special import xlogy
@@ -18,8 +18,8 @@ class Poisson(Loss):
     |loss'''| = loss''. An exposure e enters as the offset log(e).
     """
 
-    name: ClassVar[str] = "poisson"
-    self_concordance: ClassVar[float | None] = 1.0
+    name: str = "poisson"
+    self_concordance: float | None = 1.0
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all(y >= 0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import final
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from daskml_dist.types import AnyArray, FloatArray
 class Squared(Loss):
     """loss(y, z) = (y - z)^2 / 2, for any real y."""
 
-    name: ClassVar[str] = "squared"
-    quadratic: ClassVar[bool] = True
-    self_concordance: ClassVar[float | None] = 0.0
+    name: str = "squared"
+    quadratic: bool = True
+    self_concordance: float | None = 0.0
 
     def complain(self, y: AnyArray) -> str | None:
         return None

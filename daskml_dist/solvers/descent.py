@@ -18,6 +18,7 @@ from daskml_dist.types import Chunk, FloatArray
 
 #: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
 TRIAL_STEPS = (-63 / 64, -15 / 16, -0.75, -0.5, 1.0)
+_EXPECTED = 10.0  # Newton's decrement times this is the gap where the curvature is only the expected one
 _REJECTIONS = 30
 _NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent without another pass
 _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as where columns are collinear
@@ -257,7 +258,7 @@ def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | Non
     if not problem.intercept and convexity > 0.0:
         bounds.append(strong_convexity(float(np.linalg.norm(here.gradient)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
-    estimate = Gap(max(decrease, 0.0), "estimate")
+    estimate = Gap(max(decrease, 0.0) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
     best = min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
     return Gap(min(best.value, here.value), best.kind)  # neither losses nor penalties are negative
 

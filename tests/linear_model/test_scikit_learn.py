@@ -7,9 +7,28 @@ from typing import Any
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from daskml_dist.linear_model import (
+    GammaRegressor,
+    GeneralizedLinearRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    TweedieRegressor,
+)
 
 
-@parametrize_with_checks([LinearRegression(), Ridge(), LogisticRegression(), PoissonRegressor()])
+ESTIMATORS = [
+    LinearRegression(),
+    Ridge(),
+    LogisticRegression(),
+    PoissonRegressor(),
+    GammaRegressor(),
+    TweedieRegressor(power=1.5),
+    GeneralizedLinearRegressor(),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
 def test_every_check_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)

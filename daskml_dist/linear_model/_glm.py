@@ -1,0 +1,76 @@
+"""What the generalised linear models share: one margin, one loss, an L2 penalty."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from daskml_dist.fit import Outcome, Training
+from daskml_dist.kernels import Point
+from daskml_dist.linear_model._base import refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._regression import LinearRegressor
+from daskml_dist.losses import Loss
+from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.types import AnyArray
+
+
+class GLM(LinearRegressor):
+    """A regressor of one target that minimises the mean of a loss and alpha |w|^2 / 2."""
+
+    alpha: float
+    fit_intercept: bool
+    solver: str
+    max_iter: int
+    tol: float
+    warm_start: bool
+    verbose: int
+    certify: bool
+    random_state: Any
+    scheduler: Any
+    checkpoint: str | None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit the model to X (n, p), y (n,), weights and offset (n,); see ``LogisticRegression.fit``."""
+        refuse_common(self)
+        refuse_outside(self, "alpha", 0.0)
+        self._train(self._training(), X, y, sample_weight, offset)
+        return self
+
+    def _loss(self) -> Loss:
+        """The loss that the parameters name."""
+        raise NotImplementedError
+
+    def _training(self) -> Training:
+        return Training(
+            name=type(self).__name__,
+            loss=self._loss(),
+            penalty=partial(_penalty, self.alpha),
+            intercept=bool(self.fit_intercept),
+            solver=self.solver,
+            tol=self.tol,
+            max_passes=self.max_iter,
+            certify=self.certify,
+            seed=seed_of(self.random_state),
+            start=self._start(),
+            scheduler=self.scheduler,
+            checkpoint=self.checkpoint,
+            verbose=self.verbose,
+        )
+
+    def _start(self) -> Point | None:
+        if not self.warm_start or "coef_" not in vars(self):
+            return None
+        point = self._point()
+        b = point.b if self.fit_intercept else np.zeros(1)
+        return Point(point.w, b, point.centre, bool(self.fit_intercept))
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        self.coef_ = w[0]
+        self.intercept_ = b[0] if self.fit_intercept else 0.0
+        self.n_iter_ = outcome.solution.state.passes
+
+
+def _penalty(alpha: float, weight_sum: float) -> Penalty:
+    return L2(alpha) if alpha > 0 else Unpenalised()
