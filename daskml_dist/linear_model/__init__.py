@@ -1,5 +1,6 @@
 """Linear models, under scikit-learn's names and with its meaning."""
 
+from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
@@ -8,8 +9,10 @@ from daskml_dist.linear_model.poisson import PoissonRegressor
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
 __all__ = [
+    "ElasticNet",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
+    "Lasso",
     "LinearRegression",
     "LogisticRegression",
     "PoissonRegressor",

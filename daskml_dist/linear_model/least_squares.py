@@ -9,14 +9,20 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._base import (
+    refuse_changed,
+    refuse_common,
+    refuse_other_types,
+    refuse_outside,
+    seed_of,
+)
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Squared
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import L2, Bounded, Penalty, Unpenalised
 from daskml_dist.types import AnyArray
 
 
-class _LeastSquares(LinearRegressor):
+class LeastSquaresModel(LinearRegressor):
     """The attributes of a least squares fit."""
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
@@ -32,7 +38,7 @@ class _LeastSquares(LinearRegressor):
 
 
 @final
-class LinearRegression(_LeastSquares):
+class LinearRegression(LeastSquaresModel):
     r"""Ordinary least squares, in one pass over the data.
 
     .. math:: \min_{w, b} \sum_i s_i (y_i - x_i^T w - b)^2
@@ -40,7 +46,8 @@ class LinearRegression(_LeastSquares):
     Parameters
     ----------
     fit_intercept : whether a constant is added.
-    copy_X, n_jobs, positive : scikit-learn's; only their defaults are supported.
+    copy_X, n_jobs : scikit-learn's; only their defaults are supported.
+    positive : whether coefficients must not be negative.
     tol : relative optimality gap, for solver="lbfgs" and "newton".
     solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
     max_iter : how many passes over the data may be made.
@@ -87,7 +94,8 @@ class LinearRegression(_LeastSquares):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
-        refuse_changed(self, {"copy_X": True, "n_jobs": None, "positive": False})
+        refuse_changed(self, {"copy_X": True, "n_jobs": None})
+        refuse_other_types(self, {"positive": bool | np.bool_}, "True or False")
         self._fit(X, y, sample_weight)
         return self
 
@@ -100,7 +108,7 @@ class LinearRegression(_LeastSquares):
         return Training(
             name=type(self).__name__,
             loss=Squared(),
-            penalty=_no_penalty,
+            penalty=partial(_no_penalty, self.positive),
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -112,7 +120,7 @@ class LinearRegression(_LeastSquares):
 
 
 @final
-class Ridge(_LeastSquares):
+class Ridge(LeastSquaresModel):
     r"""Least squares with an L2 penalty, in one pass over the data.
 
     .. math:: \min_{w, b} \sum_i s_i (y_i - x_i^T w - b)^2 + \alpha |w|^2
@@ -121,7 +129,8 @@ class Ridge(_LeastSquares):
     ----------
     alpha : strength of the penalty, at least 0; one number, or one for each column of y.
     fit_intercept : whether a constant is added; it is never penalised.
-    copy_X, positive : scikit-learn's; only their defaults are supported.
+    copy_X : scikit-learn's; only its default is supported.
+    positive : whether coefficients must not be negative.
     max_iter : how many passes over the data may be made.
     tol : relative optimality gap, for the iterative solvers.
     solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
@@ -169,7 +178,8 @@ class Ridge(_LeastSquares):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
-        refuse_changed(self, {"copy_X": True, "positive": False})
+        refuse_changed(self, {"copy_X": True})
+        refuse_other_types(self, {"positive": bool | np.bool_}, "True or False")
         if np.ndim(self.alpha) == 0:
             refuse_outside(self, "alpha", 0.0)
         else:
@@ -206,7 +216,7 @@ class Ridge(_LeastSquares):
         return Training(
             name=type(self).__name__,
             loss=Squared(),
-            penalty=partial(_ridge_penalty, self.alpha),
+            penalty=partial(_ridge_penalty, self.alpha, self.positive),
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -224,13 +234,18 @@ def columns_of(y: Any) -> int | None:
     return int(shape[1]) if len(shape) == 2 else None
 
 
-def _no_penalty(weight_sum: float) -> Penalty:
-    return Unpenalised()
+def _no_penalty(positive: bool, weight_sum: float) -> Penalty:
+    return within(Unpenalised(), positive)
 
 
-def _ridge_penalty(alpha: Any, weight_sum: float) -> Penalty:
+def _ridge_penalty(alpha: Any, positive: bool, weight_sum: float) -> Penalty:
     """alpha |w|^2 on the sum of squares is (alpha / sum of weights) |w|^2 / 2 on the mean of their halves."""
     if np.size(alpha) > 1:
-        return L2(np.asarray(alpha, dtype=np.float64) / weight_sum)
+        return within(L2(np.asarray(alpha, dtype=np.float64) / weight_sum), positive)
     level = float(np.ravel(alpha)[0])
-    return L2(level / weight_sum) if level > 0 else Unpenalised()
+    return within(L2(level / weight_sum) if level > 0 else Unpenalised(), positive)
+
+
+def within(penalty: Penalty, positive: bool) -> Penalty:
+    """The penalty, with coefficients that are not negative where that is asked for."""
+    return Bounded(penalty, least=0.0) if positive else penalty

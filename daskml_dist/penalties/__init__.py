@@ -1,7 +1,9 @@
 """Penalties on the coefficients."""
 
 from daskml_dist.penalties._base import Penalty
+from daskml_dist.penalties.bounded import Bounded
+from daskml_dist.penalties.elastic_net import ElasticNet
 from daskml_dist.penalties.l2 import L2
 from daskml_dist.penalties.none import Unpenalised
 
-__all__ = ["L2", "Penalty", "Unpenalised"]
+__all__ = ["L2", "Bounded", "ElasticNet", "Penalty", "Unpenalised"]

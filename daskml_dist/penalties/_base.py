@@ -5,6 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
+
 from daskml_dist.types import FloatArray
 
 
@@ -12,11 +14,31 @@ class Penalty(ABC):
     """penalty(w) for w of shape (p,) or, for K problems at once, (K, p)."""
 
     name: ClassVar[str]
-    smooth: ClassVar[bool]
+
+    @property
+    def smooth(self) -> bool:
+        """Whether there is neither an L1 part nor a bound."""
+        free = np.isneginf(self.lower).all() and np.isposinf(self.upper).all()
+        return bool(free and not np.any(self.l1))
+
+    @property
+    def l1(self) -> float | FloatArray:
+        """The factor of |w|_1, which is no part of gradient and curvature."""
+        return 0.0
+
+    @property
+    def lower(self) -> float | FloatArray:
+        """The least value of each coefficient: one number, or (p,)."""
+        return -np.inf
+
+    @property
+    def upper(self) -> float | FloatArray:
+        """The largest value of each coefficient: one number, or (p,)."""
+        return np.inf
 
     @abstractmethod
     def value(self, w: FloatArray) -> FloatArray:
-        """The penalty of each problem: shape () or (K,)."""
+        """The penalty of each problem, +inf outside bounds: shape () or (K,)."""
 
     @abstractmethod
     def gradient(self, w: FloatArray) -> FloatArray:

@@ -18,7 +18,6 @@ class L2(Penalty):
 
     alpha: float | FloatArray
     name: ClassVar[str] = "l2"
-    smooth: ClassVar[bool] = True
 
     def value(self, w: FloatArray) -> FloatArray:
         return np.asarray(0.5 * self.alpha * np.sum(np.square(w), axis=-1))

@@ -17,7 +17,6 @@ class Unpenalised(Penalty):
     """penalty(w) = 0."""
 
     name: ClassVar[str] = "none"
-    smooth: ClassVar[bool] = True
 
     def value(self, w: FloatArray) -> FloatArray:
         return np.zeros(w.shape[:-1])

@@ -22,6 +22,8 @@ from daskml_dist.kernels import (
 )
 from daskml_dist.penalties import L2
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
+from daskml_dist.solvers.box_lasso import BoxLasso
+from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.triangular import solve_factor
 from daskml_dist.types import FloatArray
 
@@ -45,7 +47,7 @@ class LeastSquares(Solver):
     """
 
     name: ClassVar[str] = "least-squares"
-    needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss", "smooth penalty"})
+    needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss"})
     many_targets: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
@@ -54,9 +56,12 @@ class LeastSquares(Solver):
             glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(_GLIMPSED)), State())
             x_shift, y_shift = glimpse.x_mean, glimpse.y_mean
         small = problem.rows * problem.features <= SMALL_ELEMENTS
+        if not problem.penalty.smooth:
+            reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
+            return _of_least_pull(problem, _Normal.of(problem, reply.products, x_shift, y_shift))
         if small or problem.max_passes == 1:  # no second pass could mend the moments
             return (yield from _by_factor(problem, x_shift, y_shift, 1))
-        reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
+        reply = yield Turn(Question(Moments(x_shift, y_shift)), State())
         normals = [
             (part, _Normal.of(part, _columns(reply.products, problem, which), x_shift, y_shift[which]))
             for part, which in _alike(problem)
@@ -180,6 +185,29 @@ class _Normal:
             self.centre if problem.intercept else np.zeros(w.shape[1]),
             problem.intercept,
         )
+
+
+def _of_least_pull(problem: Problem, normal: _Normal) -> Solution:
+    """The minimum with absolute values and bounds, from the normal equations.
+
+    F(u + d) >= F(u) + v'd + d'Gd / 2 for each subgradient v at u, so that the gap is at most v' G^-1 v / 2.
+    """
+    p, penalty = problem.features, problem.penalty
+    l1, lower, upper = (np.broadcast_to(part, (p,)) for part in (penalty.l1, penalty.lower, penalty.upper))
+    metric = Metric.of(normal.matrix)
+    found, value, gap, pulls = [], [], [], []
+    for target, (right, square) in enumerate(zip(normal.right.T, normal.y_square, strict=True)):
+        box = BoxLasso(normal.matrix, right, l1 / normal.scale, lower * normal.scale, upper * normal.scale)
+        start = None if problem.start is None else problem.start.w[target] * normal.scale
+        u = box.minimum(start)
+        pull = box.subgradient(u)
+        found.append(u)
+        pulls.append(pull * normal.scale)
+        value.append(0.5 * (square + u @ (normal.matrix @ u - 2.0 * right)) + box.l1 @ np.abs(u))
+        gap.append(0.5 * float(pull @ metric.solve(pull)))
+    point = normal.point(problem, np.column_stack(found))
+    length = float(np.linalg.norm(pulls))
+    return ended(point, np.maximum(value, 0.0), np.asarray(gap), length, 1, normal.y_square)
 
 
 def _factorised(matrix: FloatArray) -> tuple[FloatArray, float]:

@@ -8,8 +8,10 @@ from typing import Any
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from daskml_dist.linear_model import (
+    ElasticNet,
     GammaRegressor,
     GeneralizedLinearRegressor,
+    Lasso,
     LinearRegression,
     LogisticRegression,
     PoissonRegressor,
@@ -17,10 +19,11 @@ from daskml_dist.linear_model import (
     TweedieRegressor,
 )
 
-
 ESTIMATORS = [
     LinearRegression(),
     Ridge(),
+    Lasso(),
+    ElasticNet(),
     LogisticRegression(),
     PoissonRegressor(),
     GammaRegressor(),

@@ -15,14 +15,31 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 
 from daskml_dist import penalties
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import L2, Bounded, ElasticNet, Penalty, Unpenalised
 
-EXAMPLES: list[Penalty] = [Unpenalised(), L2(0.0), L2(0.3), L2(250.0)]
+EXAMPLES: list[Penalty] = [
+    Unpenalised(),
+    L2(0.0),
+    L2(0.3),
+    L2(250.0),
+    ElasticNet(0.7),
+    ElasticNet(0.1, 2.0),
+    Bounded(Unpenalised(), -1.0, 2.0),
+    Bounded(ElasticNet(0.2, 0.3), 0.0),
+]
 
 #: the penalty of one vector, written once more and slowly
 REFERENCE: dict[str, Callable[[Penalty, list[float]], float]] = {
     "none": lambda penalty, w: 0.0,
     "l2": lambda penalty, w: penalty.alpha / 2 * sum(each * each for each in w),
+    "elastic net": lambda penalty, w: sum(
+        penalty.alpha1 * abs(each) + penalty.alpha2 / 2 * each * each for each in w
+    ),
+    "bounded": lambda penalty, w: (
+        REFERENCE[penalty.penalty.name](penalty.penalty, w)
+        if all(penalty.least <= each <= penalty.most for each in w)
+        else np.inf
+    ),
 }
 
 RNG_SEED = 7
@@ -34,6 +51,10 @@ def vectors(rows: int = 20, p: int = 5) -> np.ndarray:
     w = rng.normal(size=(rows, p)) * 10.0 ** rng.integers(-3, 4, size=(rows, 1))
     w[::4, 0] = 0.0
     return w
+
+
+def bounded(penalty: Penalty) -> bool:
+    return bool(np.isfinite(penalty.lower) or np.isfinite(penalty.upper))
 
 
 def _moreau(penalty: Penalty, v: np.ndarray, w: np.ndarray, step: float) -> np.ndarray:
@@ -52,20 +73,22 @@ def check_reference(penalty: Penalty) -> None:
 
 
 def check_gradient(penalty: Penalty) -> None:
-    """Central differences along each coordinate; exact for a quadratic but for rounding."""
-    if not penalty.smooth:
+    """Central differences of the smooth part along each coordinate; exact for a quadratic."""
+    if bounded(penalty):
         return
+
+    def smooth_part(w: np.ndarray) -> np.ndarray:
+        return penalty.value(w) - penalty.l1 * np.sum(np.abs(w), axis=-1)
+
     for w in vectors():
         h = 0.1 * (1.0 + np.abs(w))
         moves = np.diag(h)
-        slope = (penalty.value(w + moves) - penalty.value(w - moves)) / (2.0 * h)
+        slope = (smooth_part(w + moves) - smooth_part(w - moves)) / (2.0 * h)
         rounding = 1e-14 * (1.0 + penalty.value(w)) / np.min(h)
         assert_allclose(penalty.gradient(w), slope, rtol=1e-11, atol=rounding)
 
 
 def check_curvature(penalty: Penalty) -> None:
-    if not penalty.smooth:
-        return
     for w in vectors():
         h = 0.1 * (1.0 + np.abs(w))
         moves = np.diag(h)
@@ -81,7 +104,7 @@ def check_prox_in_one_dimension(penalty: Penalty) -> None:
             start = np.array([w])
             found = minimize_scalar(
                 lambda v, start=start, step=step: float(_moreau(penalty, np.array([v]), start, step)),
-                bounds=(-abs(w) - 1.0, abs(w) + 1.0),
+                bounds=(max(-abs(w) - 1.0, penalty.lower), min(abs(w) + 1.0, penalty.upper)),
                 method="bounded",
                 options={"xatol": 1e-12},
             )
@@ -103,7 +126,7 @@ def check_prox_is_a_minimum(penalty: Penalty) -> None:
 
 def check_strong_convexity(penalty: Penalty) -> None:
     """penalty - mu |w|^2 / 2 is convex along every chord, and with a larger mu it is not."""
-    a, b = vectors(), vectors()[::-1]
+    a, b = (np.clip(each, penalty.lower, penalty.upper) for each in (vectors(), vectors()[::-1]))
     mu = penalty.strong_convexity
     assert mu >= 0.0
     bend = penalty.value(a) + penalty.value(b) - 2.0 * penalty.value((a + b) / 2.0)
@@ -125,6 +148,14 @@ def check_many_problems(penalty: Penalty) -> None:
             assert call(w).shape == w.shape
             assert_array_equal(call(w)[k], call(w[k]))
     assert_array_equal(w, before)
+
+
+def check_smooth(penalty: Penalty) -> None:
+    """Smooth says that the value is finite everywhere and has a derivative at zero."""
+    w = np.full((1, 3), 1e-6)
+    kink = penalty.value(w) + penalty.value(-w) > 1e-9
+    endless = np.isinf(penalty.value(1e12 * w)) or np.isinf(penalty.value(-1e12 * w))
+    assert penalty.smooth == (not kink and not endless)
 
 
 def check_pickles(penalty: Penalty) -> None:
@@ -186,6 +217,12 @@ class SumsAll(L2):
         return np.asarray(0.5 * self.alpha * np.sum(np.square(w)))
 
 
+class SaysRough(L2):
+    @property
+    def smooth(self):
+        return False
+
+
 @dataclass(frozen=True)
 class Forgets(L2):
     def __reduce__(self):
@@ -203,6 +240,7 @@ class Forgets(L2):
         (check_strong_convexity, TooConvex),
         (check_strong_convexity, TooFlat),
         (check_many_problems, SumsAll),
+        (check_smooth, SaysRough),
         (check_pickles, Forgets),
     ],
     ids=lambda value: value.__name__,
