@@ -167,6 +167,15 @@ def refuse_outside(
         )
 
 
+def refuse_share(model: LinearModel, name: str) -> None:
+    """Refuse what is no number from 0 to 1."""
+    refuse_outside(model, name, 0.0)
+    if getattr(model, name) > 1.0:
+        raise UnsupportedParameter(
+            f"{type(model).__name__}({name}={getattr(model, name)!r}): expected a number from 0 to 1."
+        )
+
+
 def refuse_other_types(model: LinearModel, names: dict[str, Any], expected: str) -> None:
     """Refuse parameters that are of another type, where the model has them."""
     for name, types in names.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +37,10 @@ class GLM(LinearRegressor):
         self._train(self._training(), X, y, sample_weight, offset)
         return self
 
+    def _penalty(self, weight_sum: float) -> Penalty:
+        """The mean of the losses has scikit-learn's alpha as it stands."""
+        return L2(self.alpha) if self.alpha > 0 else Unpenalised()
+
     def _loss(self) -> Loss:
         """The loss that the parameters name."""
         raise NotImplementedError
@@ -46,7 +49,7 @@ class GLM(LinearRegressor):
         return Training(
             name=type(self).__name__,
             loss=self._loss(),
-            penalty=partial(_penalty, self.alpha),
+            penalty=self._penalty,
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -70,7 +73,3 @@ class GLM(LinearRegressor):
         self.coef_ = w[0]
         self.intercept_ = b[0] if self.fit_intercept else 0.0
         self.n_iter_ = outcome.solution.state.passes
-
-
-def _penalty(alpha: float, weight_sum: float) -> Penalty:
-    return L2(alpha) if alpha > 0 else Unpenalised()

@@ -8,10 +8,15 @@ from typing import Any, Self, final
 import numpy as np
 import scipy.sparse
 
-from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
-from daskml_dist.linear_model._base import refuse_changed, refuse_other_types, refuse_outside, seed_of
+from daskml_dist.linear_model._base import (
+    refuse_changed,
+    refuse_other_types,
+    refuse_outside,
+    refuse_share,
+    seed_of,
+)
 from daskml_dist.linear_model.least_squares import LeastSquaresModel, within
 from daskml_dist.losses import Squared
 from daskml_dist.penalties import L2, Penalty, Unpenalised
@@ -31,10 +36,7 @@ class _ElasticNet(LeastSquaresModel):
         refuse_changed(self, {"precompute": False, "copy_X": True, "selection": "cyclic"})
         refuse_outside(self, "alpha", 0.0)
         refuse_other_types(self, {"positive": bool}, "True or False")
-        if not 0.0 <= self.l1_ratio <= 1.0:
-            raise UnsupportedParameter(
-                f"{type(self).__name__}(l1_ratio={self.l1_ratio!r}): expected a number from 0 to 1."
-            )
+        refuse_share(self, "l1_ratio")
         self._fit(X, y, sample_weight)
         return self
 

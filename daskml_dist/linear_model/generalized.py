@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import Any, Self, final
+
+import numpy as np
 
 from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.inputs import features_of
+from daskml_dist.linear_model._base import refuse_share
 from daskml_dist.linear_model._glm import GLM
 from daskml_dist.linear_model.tweedie import tweedie_loss
 from daskml_dist.losses import Binomial, Loss
+from daskml_dist.penalties import Bounded, ElasticNet, Penalty
 
 POWERS = {"normal": 0.0, "poisson": 1.0, "gamma": 2.0, "inverse gaussian": 3.0}
 
 
 @final
 class GeneralizedLinearRegressor(GLM):
-    r"""A generalised linear model of a family and a link, without penalty or with an L2 penalty.
+    r"""A generalised linear model of a family and a link, with an elastic net penalty and bounds, or without.
 
-    .. math:: \min_{w, b} \; \frac{1}{\sum_i s_i} \sum_i s_i \tfrac12 d(y_i, \mu_i) + \tfrac{\alpha}{2} |w|^2,
+    .. math:: \min_{w, b} \; \frac{1}{\sum_i s_i} \sum_i s_i \tfrac12 d(y_i, \mu_i)
+        + \alpha \rho |w|_1 + \tfrac12 \alpha (1 - \rho) |w|_2^2,
         \quad g(\mu_i) = x_i^T w + b + o_i
 
     with the unit deviance d of the family and the link g.
@@ -29,6 +35,8 @@ class GeneralizedLinearRegressor(GLM):
         "normal", logit for "binomial", log for others.
     power : of the mean that the variance is, for "tweedie".
     alpha : strength of the penalty, at least 0.
+    l1_ratio : rho, the share of the L1 penalty, from 0 to 1.
+    lower_bounds, upper_bounds : of the coefficients: a number, (p,) numbers, or None; 0 lies between them.
     fit_intercept : whether a constant is added; it is never penalised.
     solver : "auto", "progressive-newton", "newton" or "lbfgs".
     max_iter : how many passes over the data may be made.
@@ -56,6 +64,9 @@ class GeneralizedLinearRegressor(GLM):
         link: str = "auto",
         power: float = 1.5,
         alpha: float = 0.0,
+        l1_ratio: float = 0.0,
+        lower_bounds: Any = None,
+        upper_bounds: Any = None,
         fit_intercept: bool = True,
         solver: str = "auto",
         max_iter: int = 100,
@@ -71,6 +82,9 @@ class GeneralizedLinearRegressor(GLM):
         self.link = link
         self.power = power
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.lower_bounds = lower_bounds
+        self.upper_bounds = upper_bounds
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.max_iter = max_iter
@@ -81,6 +95,27 @@ class GeneralizedLinearRegressor(GLM):
         self.random_state = random_state
         self.scheduler = scheduler
         self.checkpoint = checkpoint
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+        """Fit the model to X (n, p), y (n,), weights and offset (n,); see ``LogisticRegression.fit``."""
+        refuse_share(self, "l1_ratio")
+        n_features = features_of(X)[0]
+        for name in ("lower_bounds", "upper_bounds"):
+            given = getattr(self, name)
+            if given is not None and np.shape(given) not in ((), (n_features,)):
+                raise UnsupportedParameter(
+                    f"{name} has shape {np.shape(given)}; expected a number or ({n_features},), one a feature."
+                )
+        return super().fit(X, y, sample_weight, offset)
+
+    def _penalty(self, weight_sum: float) -> Penalty:
+        ridge, lasso = self.alpha * (1.0 - self.l1_ratio), self.alpha * self.l1_ratio
+        penalty: Penalty = ElasticNet(lasso, ridge) if lasso > 0 else super()._penalty(weight_sum)
+        if self.lower_bounds is None and self.upper_bounds is None:
+            return penalty
+        lower = -np.inf if self.lower_bounds is None else np.asarray(self.lower_bounds, dtype=np.float64)
+        upper = np.inf if self.upper_bounds is None else np.asarray(self.upper_bounds, dtype=np.float64)
+        return Bounded(penalty, lower, upper)
 
     def _loss(self) -> Loss:
         """The loss of family and link; refuses pairs that make no model."""

@@ -22,25 +22,28 @@ from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
     refuse_outside,
+    refuse_share,
     seed_of,
 )
 from daskml_dist.losses import Logistic
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import L2, ElasticNet, Penalty, Unpenalised
 from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
 class LogisticRegression(ClassifierMixin, LinearModel):
-    r"""Binary logistic regression with an L2 penalty; the same optimum as scikit-learn's.
+    r"""Binary logistic regression with an L2, L1 or elastic net penalty; the same optimum as scikit-learn's.
 
     .. math::
 
-        \min_{w, b} \; C \sum_i s_i \log(1 + \exp(-t_i (x_i^T w + b))) + \tfrac12 |w|^2, \quad t_i = \pm 1
+        \min_{w, b} \; C \sum_i s_i \log(1 + \exp(-t_i (x_i^T w + b)))
+        + \tfrac{1 - \rho}{2} |w|_2^2 + \rho |w|_1, \quad t_i = \pm 1
 
     Parameters
     ----------
     C : inverse strength of the penalty; ``np.inf`` for none.
-    l1_ratio, dual, intercept_scaling, n_jobs : scikit-learn's; only their defaults are supported.
+    l1_ratio : share of the L1 penalty, from 0 (L2) to 1 (lasso).
+    dual, intercept_scaling, n_jobs : scikit-learn's; only their defaults are supported.
     tol : the relative optimality gap to reach, (F - min F) / max(F, F_null / 1000).
     fit_intercept : whether a constant is added; it is never penalised.
     class_weight : dict of class and factor, "balanced", or None.
@@ -135,7 +138,8 @@ class LogisticRegression(ClassifierMixin, LinearModel):
         """
         refuse_common(self)
         refuse_outside(self, "C", 0.0, strict=True, infinite=True)
-        refuse_changed(self, {"l1_ratio": 0.0, "dual": False, "intercept_scaling": 1, "n_jobs": None})
+        refuse_share(self, "l1_ratio")
+        refuse_changed(self, {"dual": False, "intercept_scaling": 1, "n_jobs": None})
         self._train(self._training(), X, y, sample_weight, offset)
         return self
 
@@ -179,7 +183,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
         return Training(
             name=type(self).__name__,
             loss=Logistic(),
-            penalty=partial(_penalty, self.C),
+            penalty=partial(_penalty, self.C, self.l1_ratio),
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -209,9 +213,12 @@ class LogisticRegression(ClassifierMixin, LinearModel):
         self.n_iter_ = np.array([outcome.solution.state.passes], dtype=np.int32)
 
 
-def _penalty(C: float, weight_sum: float) -> Penalty:
+def _penalty(C: float, l1_ratio: float, weight_sum: float) -> Penalty:
     """(1 / C) |w|^2 / 2 on the sum of losses is alpha = 1 / (C sum of weights) on their mean."""
-    return Unpenalised() if np.isinf(C) else L2(1.0 / (C * weight_sum))
+    if np.isinf(C):
+        return Unpenalised()
+    alpha = 1.0 / (C * weight_sum)
+    return L2(alpha) if l1_ratio == 0.0 else ElasticNet(l1_ratio * alpha, (1.0 - l1_ratio) * alpha)
 
 
 def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:

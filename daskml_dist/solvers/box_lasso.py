@@ -59,11 +59,7 @@ class BoxLasso:
     def subgradient(self, w: FloatArray, g: FloatArray | None = None) -> FloatArray:
         """(p,) the shortest subgradient at w, zero exactly at the minimum; g = r - G w where it is known."""
         g = self.r - self.G @ w if g is None else g
-        least = np.where(w > 0.0, self.l1, -self.l1) - g
-        most = np.where(w < 0.0, -self.l1, self.l1) - g
-        least = np.where(w <= self.lower, -np.inf, least)
-        most = np.where(w >= self.upper, np.inf, most)
-        return np.where(least > 0.0, least, np.where(most < 0.0, most, 0.0))
+        return shortest_subgradient(-g, w, self.l1, self.lower, self.upper)
 
     def _sweep(self, w: FloatArray, g: FloatArray, which: AnyArray) -> None:
         """Minimise along each of the coordinates in turn, in place."""
@@ -97,6 +93,21 @@ class BoxLasso:
             if room[first] > 1.0:
                 return w
             w[free[first]] = ends[first]
+
+
+def shortest_subgradient(
+    gradient: FloatArray,
+    w: FloatArray,
+    l1: float | FloatArray,
+    lower: float | FloatArray,
+    upper: float | FloatArray,
+) -> FloatArray:
+    """(p,) of a smooth function with this gradient, plus sum_j l1_j |w_j|, within bounds."""
+    least = np.where(w > 0.0, l1, -np.asarray(l1)) + gradient
+    most = np.where(w < 0.0, -np.asarray(l1), l1) + gradient
+    least = np.where(w <= lower, -np.inf, least)
+    most = np.where(w >= upper, np.inf, most)
+    return np.where(least > 0.0, least, np.where(most < 0.0, most, 0.0))
 
 
 def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:

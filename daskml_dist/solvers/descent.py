@@ -9,11 +9,14 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, answer
+from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import endless
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
+from daskml_dist.solvers.box_lasso import shortest_subgradient
 from daskml_dist.solvers.certificate import Gap, Proof, prove, strong_convexity
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
+from daskml_dist.solvers.model_step import model_step
 from daskml_dist.types import Chunk, FloatArray
 
 #: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
@@ -66,32 +69,47 @@ class Policy:
 @final
 @dataclass(frozen=True)
 class Evaluation:
-    """F and its derivatives at a point: the sums of a sweep, divided by the weights, plus the penalty."""
+    """F and its derivatives at a point: the sums of a sweep, divided by the weights, plus the penalty.
+
+    Gradient and Hessian are those of the smooth part; ``pull`` is the shortest subgradient of F.
+    """
 
     point: Point
     value: float
     gradient: FloatArray
+    pull: FloatArray
     hessian: FloatArray | None
     answer: SweepAnswer
 
     @classmethod
     def of(cls, problem: Problem, point: Point, answer: SweepAnswer) -> Evaluation:
         """F from the answer of a sweep at the point, for one problem."""
-        p, total = problem.features, answer.weight_sum
+        p, total, penalty = problem.features, answer.weight_sum, problem.penalty
         gradient = answer.gradient[0] / total
-        gradient[:p] += problem.penalty.gradient(point.w[0])
+        gradient[:p] += penalty.gradient(point.w[0])
+        pull = gradient.copy()
+        if not penalty.smooth:
+            pull[:p] = shortest_subgradient(
+                gradient[:p], point.w[0], penalty.l1, penalty.lower, penalty.upper
+            )
         hessian = None
         if answer.hessian is not None:
             hessian = answer.hessian[0] / total
-            hessian[np.arange(p), np.arange(p)] += problem.penalty.curvature(point.w[0])
-        value = float(answer.value[0]) / total + float(problem.penalty.value(point.w[0]))
-        return cls(point, value, gradient, hessian, answer)
+            hessian[np.arange(p), np.arange(p)] += penalty.curvature(point.w[0])
+        value = float(answer.value[0]) / total + float(penalty.value(point.w[0]))
+        return cls(point, value, gradient, pull, hessian, answer)
 
     @classmethod
     def on(cls, problem: Problem, point: Point, sample: Chunk, *, hessian: bool = False) -> Evaluation:
         """F on a sample, in this thread."""
         reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
         return cls.of(problem, point, reply)
+
+    def slope(self, penalty: Penalty, step: FloatArray, *, arriving: bool = False) -> float:
+        """The derivative of F along a step that begins here, or that arrives here."""
+        w, along = self.point.w[0], step[: self.point.w.shape[1]]
+        signs = np.where(w == 0.0, np.sign(along) * (-1.0 if arriving else 1.0), np.sign(w))
+        return float(self.gradient @ step) + float(np.sum(penalty.l1 * signs * along))
 
     def trials(self, problem: Problem, step: FloatArray, t: float) -> dict[float, float]:
         """F at the trial steps around this point, by their distance from the start of the step."""
@@ -122,7 +140,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
                 return Solution(replace(state, point=_retreat(problem, point)), False)
             point = _retreat(problem, point)
             continue
-        if line.start is not None and not line.accepts(here):
+        if line.start is not None and not line.accepts(problem, here):
             if line.rejected == _REJECTIONS or state.passes >= problem.max_passes:
                 return Solution(state, False, notes=(STALLED,) if line.rejected == _REJECTIONS else ())
             line = line.shortened(problem, here)
@@ -133,9 +151,8 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
-        step = -metric.solve(here.gradient)
+        step, decrease = model_step(problem.penalty, problem.features, point.theta[0], here.gradient, metric)
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
-        decrease = -0.5 * float(here.gradient @ step)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
             suspected = policy.prove and suspects_ray(problem, policy, here, state, gap / gap_before)
@@ -163,19 +180,20 @@ class Line:
         assert self.start is not None
         return self.start.point.at((self.start.point.theta[0] + self.step)[None])
 
-    def _ends(self, here: Evaluation) -> tuple[OnLine, OnLine]:
+    def _ends(self, problem: Problem, here: Evaluation) -> tuple[OnLine, OnLine]:
         assert self.start is not None
         with np.errstate(over="ignore", invalid="ignore"):  # an infinite end is refused
-            slopes = [float(end.gradient @ self.step) / self.t for end in (self.start, here)]
-        return OnLine(0.0, self.start.value, slopes[0]), OnLine(self.t, here.value, slopes[1])
+            leaving = self.start.slope(problem.penalty, self.step) / self.t
+            arriving = here.slope(problem.penalty, self.step, arriving=True) / self.t
+        return OnLine(0.0, self.start.value, leaving), OnLine(self.t, here.value, arriving)
 
-    def accepts(self, here: Evaluation) -> bool:
+    def accepts(self, problem: Problem, here: Evaluation) -> bool:
         """Whether F at the end of the step is low enough to go on from there."""
-        return acceptable(*self._ends(here))
+        return acceptable(*self._ends(problem, here))
 
     def shortened(self, problem: Problem, here: Evaluation) -> Line:
         """The same line with a shorter step, by what is known of F along it."""
-        t = shorter(*self._ends(here), here.trials(problem, self.step, self.t))
+        t = shorter(*self._ends(problem, here), here.trials(problem, self.step, self.t))
         return Line(self.start, self.step * (t / self.t), t, self.rejected + 1)
 
 
@@ -200,7 +218,7 @@ def ended(
         state = replace(state, passes=state.passes + 1)
         if endless.confirmed(problem, here.point, here.value, step, far):
             return Solution(state, True, here.hessian, (endless.ENDLESS,))
-    return _finished(here, policy.null_value, state, step, proof)
+    return _finished(here, policy.null_value, state, step, proof if problem.penalty.smooth else None)
 
 
 def _retreat(problem: Problem, point: Point) -> Point:
@@ -248,7 +266,7 @@ def proof_of(problem: Problem, here: Evaluation, metric: Metric) -> Proof | None
     radius, concordance = here.answer.radius, problem.loss.self_concordance
     if here.hessian is None or radius is None or concordance is None:
         return None
-    return prove(here.hessian, here.gradient, metric.cholesky_factor, radius, concordance)
+    return prove(here.hessian, here.pull, metric.cholesky_factor, radius, concordance)
 
 
 def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | None) -> Gap:
@@ -256,7 +274,7 @@ def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | Non
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
     if not problem.intercept and convexity > 0.0:
-        bounds.append(strong_convexity(float(np.linalg.norm(here.gradient)), convexity, here.value))
+        bounds.append(strong_convexity(float(np.linalg.norm(here.pull)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
     estimate = Gap(max(decrease, 0.0) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
     best = min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
@@ -280,7 +298,7 @@ def verified(
         objective=here.value,
         gap=float(gap.value / scale),
         gap_kind=gap.kind,
-        gradient_norm=float(np.linalg.norm(here.gradient)),
+        gradient_norm=float(np.linalg.norm(here.pull)),
         step_size=float(np.linalg.norm(step)),
     )
     numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
@@ -304,7 +322,7 @@ def one_step_short(
     problem: Problem, policy: Policy, here: Evaluation, gap: float, proof: Proof | None
 ) -> bool:
     """Whether the Newton step from here is proven to end far within tol, so that no pass need verify it."""
-    if proof is None or not gap <= _NEARLY * problem.tol:
+    if proof is None or not problem.penalty.smooth or not gap <= _NEARLY * problem.tol:
         return False
     after = proof.gap_after_step(here.value).value
     least = max(here.value - proof.gap(here.value).value, 0.0)

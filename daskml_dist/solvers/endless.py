@@ -34,7 +34,7 @@ def suspected(problem: Problem, perfection: float, gained: float, *, exact: bool
     gained : the factor that the last pass gained on the gap, or NaN where it was the first.
     exact : whether the steps were Newton's.
     """
-    if problem.loss.quadratic or problem.penalty.strong_convexity > 0.0:
+    if problem.loss.quadratic or problem.penalty.strong_convexity > 0.0 or not problem.penalty.smooth:
         return False
     return perfection < _NEARLY_PERFECT or (exact and not gained < _SLOW)
 

@@ -61,6 +61,15 @@ class Metric:
         """Lower triangular C with M = C C'."""
         return np.diag(self.scale) if self.factor.size == 0 else self.scale[:, None] * self.factor
 
+    @property
+    def matrix(self) -> FloatArray:
+        """(q, q) B, which is M updated by the pairs (BFGS)."""
+        B = self.cholesky_factor @ self.cholesky_factor.T
+        for s, y in zip(self.steps, self.changes, strict=True):
+            Bs = B @ s
+            B = B - np.outer(Bs, Bs) / (s @ Bs) + np.outer(y, y) / (s @ y)
+        return np.asarray(0.5 * (B + B.T))
+
     def solve(self, gradient: FloatArray) -> FloatArray:
         """B^-1 g, where B is M updated by the pairs (L-BFGS two-loop recursion; Nocedal 1980)."""
         g = gradient.copy()

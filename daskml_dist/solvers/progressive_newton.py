@@ -36,7 +36,7 @@ class ProgressiveNewton(Solver):
     """
 
     name: ClassVar[str] = "progressive-newton"
-    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss", "smooth penalty"})
+    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss"})
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
@@ -59,7 +59,12 @@ def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, poi
 
 def _by_surrogates(problem: Problem, contraction: float) -> bool:
     doubtful = DOUBTFUL < contraction < FAILED
-    return doubtful and not _cheap(problem) and sample_rows(problem) <= MOST_OF_ALL * problem.rows
+    return (
+        problem.penalty.smooth
+        and doubtful
+        and not _cheap(problem)
+        and sample_rows(problem) <= MOST_OF_ALL * problem.rows
+    )
 
 
 def _surrogate_share(problem: Problem) -> float:

@@ -53,7 +53,7 @@ def descend_by_surrogates(
         reply: SurrogateAnswer = yield Turn(Question(kernel, Surrogate(problem, point)), state)
         here = Evaluation.of(problem, point, reply.answer)
         state = replace(state, passes=state.passes + 1)
-        refused = not np.isfinite(here.value) if line is None else not line.accepts(here)
+        refused = not np.isfinite(here.value) if line is None else not line.accepts(problem, here)
         if refused and state.passes >= problem.max_passes:
             return Solution(state, False)
         if refused and (line is None or line.rejected == _REFUSALS):

@@ -141,6 +141,42 @@ def test_power_zero_with_identity_is_least_squares_in_one_pass() -> None:
     assert model.n_passes_ == 1
 
 
+def optimality(model: Any, family: str, y: np.ndarray, low: float, high: float) -> float:
+    """How far the conditions of the minimum are from holding, relative to the gradient of the null model."""
+    link, scale = "logit" if family == "binomial" else "log", DATA.X.std(axis=0)
+    margin = DATA.X @ model.coef_ + model.intercept_
+    mean = LINK[link]().inverse(margin)
+    variance = FAMILIES[family](link=LINK[link]()).variance(mean)
+    slope = (mean - y) / variance / LINK[link]().deriv(mean)
+    centred = (DATA.X - DATA.X.mean(axis=0)) / scale
+    gradient = centred.T @ slope / N + model.alpha * (1 - model.l1_ratio) * model.coef_ / scale
+    l1 = model.alpha * model.l1_ratio / scale
+    w = model.coef_
+    pull = np.where(
+        w == 0, np.sign(gradient) * np.maximum(np.abs(gradient) - l1, 0), gradient + l1 * np.sign(w)
+    )
+    pull = np.where(w <= low, np.minimum(pull, 0), np.where(w >= high, np.maximum(pull, 0), pull))
+    return float(np.abs(np.append(pull, slope.mean())).max())
+
+
+@pytest.mark.parametrize(
+    ("l1_ratio", "low", "high"), [(1.0, None, None), (0.4, None, None), (0.0, 0.0, None), (0.5, -0.2, 0.05)]
+)
+@pytest.mark.parametrize("family", ["poisson", "gamma", "binomial"])
+def test_elastic_net_and_bounds(
+    family: str, l1_ratio: float, low: float | None, high: float | None, backend: str
+) -> None:
+    y = target(family, "logit" if family == "binomial" else "log")
+    model = GeneralizedLinearRegressor(
+        family=family, alpha=0.02, l1_ratio=l1_ratio, lower_bounds=low, upper_bounds=high, **TIGHT
+    )
+    model.fit(*(chunked(part, 16) for part in (DATA.X, y)))
+    bounds = (-np.inf if low is None else low, np.inf if high is None else high)
+    assert optimality(model, family, y, *bounds) < 1e-7
+    assert (model.coef_ >= bounds[0]).all()
+    assert (model.coef_ <= bounds[1]).all()
+
+
 @every_pair
 def test_predictions_are_the_inverse_link(family: str, link: str) -> None:
     model = GeneralizedLinearRegressor(family=family, link=link, verbose=0).fit(DATA.X, target(family, link))
@@ -159,6 +195,10 @@ def test_predictions_are_the_inverse_link(family: str, link: str) -> None:
         ),
         ({"family": "binomial", "link": "log"}, "expected one of 'auto', 'logit', 'probit', 'cloglog'"),
         ({"family": "tweedie", "power": 0.5}, "power=0.5: no distribution has it"),
+        ({"lower_bounds": [0.0, 0.0]}, r"lower_bounds has shape \(2,\); expected a number or \(5,\)"),
+        ({"lower_bounds": 1.0}, "must allow 0"),
+        ({"upper_bounds": np.nan}, "is NaN"),
+        ({"l1_ratio": 2.0}, "a number from 0 to 1"),
     ],
 )
 def test_what_makes_no_model_is_refused(parameters: dict[str, Any], says: str) -> None:

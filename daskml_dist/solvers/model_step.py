@@ -1,0 +1,49 @@
+"""The step to the minimum of the quadratic model around a point, whatever is not smooth in the penalty."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from daskml_dist.penalties import Penalty
+from daskml_dist.solvers.box_lasso import BoxLasso
+from daskml_dist.solvers.metric import Metric
+from daskml_dist.types import FloatArray
+
+
+def model_step(
+    penalty: Penalty, p: int, theta: FloatArray, gradient: FloatArray, metric: Metric
+) -> tuple[FloatArray, float]:
+    """(q,) step d and decrease of g'd + d'Bd / 2 + penalty, where B is the metric.
+
+    Newton's step where the penalty is smooth, otherwise that of the proximal Newton method (Lee, Sun and
+    Saunders 2014, "Proximal Newton-type methods", equation 2.5).
+
+    Parameters
+    ----------
+    penalty : of the first p parameters; an intercept is free.
+    theta, gradient : (q,) where, and of the smooth part of F there.
+    """
+    if penalty.smooth:
+        step = -metric.solve(gradient)
+        return step, -0.5 * float(gradient @ step)
+    B = metric.matrix
+    scale = np.sqrt(np.diag(B))
+    l1 = _extended(penalty.l1, p, theta.size, 0.0)
+    box = BoxLasso(
+        B / np.outer(scale, scale),
+        (B @ theta - gradient) / scale,
+        l1 / scale,
+        _extended(penalty.lower, p, theta.size, -np.inf) * scale,
+        _extended(penalty.upper, p, theta.size, np.inf) * scale,
+    )
+    end = box.minimum(theta * scale) / scale
+    step = end - theta
+    change = float(gradient @ step) + 0.5 * float(step @ B @ step) + float(l1 @ (np.abs(end) - np.abs(theta)))
+    return step, -change
+
+
+def _extended(part: float | FloatArray, p: int, q: int, rest: float) -> FloatArray:
+    """(q,) with ``part`` for the p coefficients and ``rest`` for what is behind them."""
+    whole = np.full(q, rest)
+    whole[:p] = part
+    return whole
