@@ -104,7 +104,7 @@ class GeneralizedLinearRegressor(GLM):
             given = getattr(self, name)
             if given is not None and np.shape(given) not in ((), (n_features,)):
                 raise UnsupportedParameter(
-                    f"{name} has shape {np.shape(given)}; expected a number or ({n_features},), one a feature."
+                    f"{name} has shape {np.shape(given)}; expected a number or ({n_features},)."
                 )
         return super().fit(X, y, sample_weight, offset)
 
