@@ -6,4 +6,4 @@ from daskml_dist.penalties.elastic_net import ElasticNet
 from daskml_dist.penalties.l2 import L2
 from daskml_dist.penalties.none import Unpenalised
 
-__all__ = ["L2", "Bounded", "ElasticNet", "Penalty", "Unpenalised"]
+__all__ = ["Bounded", "ElasticNet", "L2", "Penalty", "Unpenalised"]
