@@ -42,6 +42,7 @@ def keep(store: Checkpoints, state: State, mark: dict[str, Any]) -> str:
     point = state.point
     arrays = {f"memory.{name}": array for name, array in state.arrays.items()}
     arrays |= {"w": point.w, "b": point.b, "centre": point.centre}
+    arrays |= {} if point.scale is None else {"scale": point.scale}
     meta = {
         "mark": mark,
         "passes": state.passes,
@@ -67,5 +68,5 @@ def resumed(store: Checkpoints | None, mark: dict[str, Any]) -> State | None:
     memory = {
         name.removeprefix("memory."): array for name, array in arrays.items() if name.startswith("memory.")
     }
-    point = Point(arrays["w"], arrays["b"], arrays["centre"], mark["intercept"])
+    point = Point(arrays["w"], arrays["b"], arrays["centre"], mark["intercept"], arrays.get("scale"))
     return State(meta["passes"], point, None, memory, meta["numbers"])

@@ -12,7 +12,7 @@ from scipy.linalg.blas import dsyrk
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import aligned_pieces, row_blocks
 from daskml_dist.kernels.packing import pack, unpack
-from daskml_dist.losses import Loss
+from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 #: losses that compiled_sweep.py has as well, by name
@@ -32,12 +32,14 @@ class Point:
     b : (K,) intercepts at the centre.
     centre : (p,).
     intercept : whether b is free; if not, b and centre are zero and have no derivative.
+    scale : (K,) of a loss that learns one (``ScaledLoss``), or None.
     """
 
     w: FloatArray
     b: FloatArray
     centre: FloatArray
     intercept: bool
+    scale: FloatArray | None = None
 
     @property
     def raw_intercept(self) -> FloatArray:
@@ -46,14 +48,16 @@ class Point:
 
     @property
     def theta(self) -> FloatArray:
-        """(K, q) all free parameters; q = p + 1 with an intercept, else p."""
-        return np.column_stack([self.w, self.b]) if self.intercept else self.w
+        """(K, q) all free parameters: coefficients, intercept if there is one, scale if there is one."""
+        parts = [self.w] + [self.b] * self.intercept + ([] if self.scale is None else [self.scale])
+        return np.column_stack(parts) if len(parts) > 1 else self.w
 
     def at(self, theta: FloatArray) -> Point:
         """The point with these (K, q) free parameters."""
         p = self.w.shape[1]
         b = theta[:, p] if self.intercept else np.zeros(theta.shape[0])
-        return Point(theta[:, :p], b, self.centre, self.intercept)
+        scale = None if self.scale is None else theta[:, -1]
+        return Point(theta[:, :p], b, self.centre, self.intercept, scale)
 
 
 @final
@@ -121,6 +125,14 @@ class Sweep(Kernel[SweepAnswer]):
         return sums.part(weight_sum)
 
     @property
+    def loss_at_scale(self) -> Loss:
+        """The loss, with the scale of the point where it has one."""
+        if self.point.scale is None:
+            return self.loss
+        assert isinstance(self.loss, ScaledLoss) and self.point.scale.shape == (1,)
+        return self.loss.at_scale(float(self.point.scale[0]))
+
+    @property
     def _plain(self) -> bool:
         """Whether compiled loops answer the question: value and gradient of one problem, nothing else."""
         extras = self.steps or self.hessian or self.factor is not None
@@ -145,13 +157,16 @@ class _Sums:
 
     def __init__(self, ask: Sweep, p: int) -> None:
         self.ask = ask
+        self.loss = ask.loss_at_scale
         self.single = ask.point.w.shape[0] == 1
         self.w = ask.point.w[0] if self.single else ask.point.w.T  # (p,) or (p, K)
         self.shift = ask.point.raw_intercept[0] if self.single else ask.point.raw_intercept
         problems, q = ask.point.theta.shape
         self.value = np.zeros(problems)
         self.slopes = np.zeros(problems)
-        self.centred = ask.hessian or ask.factor is not None  # then the centred rows are formed anyway
+        self.scale_slopes = 0.0
+        # whether the centred rows are formed anyway
+        self.centred = ask.hessian or ask.factor is not None or isinstance(self.loss, ScaledLoss)
         self.gradient = np.zeros((problems, q if self.centred else p))
         self.trials = np.zeros((problems, len(ask.steps)))
         self.hessian = [np.zeros((q, q), order="F") for _ in range(problems)] if ask.hessian else []
@@ -167,16 +182,19 @@ class _Sums:
             y = np.broadcast_to(y[:, None], z.shape)
         curvature = None
         if self.ask.hessian:
-            value, slope, curvature = self.ask.loss.value_slope_curvature(y, z)
+            value, slope, curvature = self.loss.value_slope_curvature(y, z)
         else:
-            value, slope = self.ask.loss.value_slope(y, z)
+            value, slope = self.loss.value_slope(y, z)
         s = weight if weight is None or self.single else weight[:, None]
         if s is not None:
             value, slope = weighted(s, value), weighted(s, slope)
         self.value += value.sum(axis=0)
         self.slopes += slope.sum(axis=0)
-        rows = self._extended(x) if self.centred else x
+        rows = self._extended(x, y, z) if self.centred else x
         self.gradient += slope @ rows if self.single else slope.T @ rows
+        if isinstance(self.loss, ScaledLoss):
+            by_scale = self.loss.scale_slope(y, z)
+            self.scale_slopes += float((by_scale if s is None else weighted(s, by_scale)).sum())
         if self.ask.steps:
             self._add_trials(x, y, z, s)
         if curvature is not None:
@@ -204,7 +222,10 @@ class _Sums:
         change = x @ (along.w[0] if self.single else along.w.T)
         change += along.raw_intercept[0] if self.single else along.raw_intercept
         for column, step in enumerate(self.ask.steps):
-            value = self.ask.loss.value(y, z + step * change)
+            loss = self.loss
+            if isinstance(loss, ScaledLoss) and along.scale is not None:
+                loss = loss.at_scale(loss.scale + step * float(along.scale[0]))
+            value = loss.value(y, z + step * change)
             self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
 
     def _add_hessian(self, centred: FloatArray, curvature: FloatArray) -> None:
@@ -222,18 +243,24 @@ class _Sums:
             scaled = solve_triangular(self.ask.factor, centred.T, lower=True, check_finite=False)
             self.radius2 = max(self.radius2, float(np.einsum("ij,ij->j", scaled, scaled).max()))
 
-    def _extended(self, x: FloatArray) -> FloatArray:
-        """(B, q): the centred rows, and a column of ones with an intercept."""
-        if not self.ask.point.intercept:
+    def _extended(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
+        """(B, q): the centred rows, ones with an intercept, and the direction of a scale."""
+        p, q = x.shape[1], self.ask.point.theta.shape[1]
+        if p == q:
             return x
-        extended = np.empty((x.shape[0], x.shape[1] + 1))
-        np.subtract(x, self.ask.point.centre, out=extended[:, :-1])
-        extended[:, -1] = 1.0
+        extended = np.empty((x.shape[0], q))
+        np.subtract(x, self.ask.point.centre, out=extended[:, :p])
+        if self.ask.point.intercept:
+            extended[:, p] = 1.0
+        if isinstance(self.loss, ScaledLoss):
+            extended[:, -1] = self.loss.scale_direction(y, z)
         return extended
 
     def part(self, weight_sum: float) -> Part:
         """What the chunk contributes, in the centred coordinates."""
         gradient = self.gradient
+        if isinstance(self.loss, ScaledLoss):
+            gradient[:, -1] = self.scale_slopes
         if self.ask.point.intercept and not self.centred:
             gradient = gradient - np.outer(self.slopes, self.ask.point.centre)
             gradient = np.column_stack([gradient, self.slopes])

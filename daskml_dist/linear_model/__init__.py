@@ -3,6 +3,7 @@
 from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
+from daskml_dist.linear_model.huber import HuberRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
@@ -12,6 +13,7 @@ __all__ = [
     "ElasticNet",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
+    "HuberRegressor",
     "Lasso",
     "LinearRegression",
     "LogisticRegression",

@@ -30,7 +30,9 @@ class LinearRegressor(RegressorMixin, LinearModel):
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """r2, or the share of the deviance that is explained where the loss is not the squared one."""
-        training = self._training()
+        return self._score(self._training(), X, y, sample_weight)
+
+    def _score(self, training: Training, X: Any, y: Any, sample_weight: Any) -> float:
         if training.loss.quadratic and not inputs.is_lazy(X, y, sample_weight):
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)

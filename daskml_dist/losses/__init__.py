@@ -1,12 +1,24 @@
 """Losses: half unit deviances as functions of the margin."""
 
-from daskml_dist.losses._base import Loss
+from daskml_dist.losses._base import Loss, ScaledLoss
 from daskml_dist.losses.binomial import Binomial
 from daskml_dist.losses.gamma import Gamma
+from daskml_dist.losses.huber import Huber
 from daskml_dist.losses.logistic import Logistic
 from daskml_dist.losses.poisson import Poisson
 from daskml_dist.losses.squared import Squared
 from daskml_dist.losses.squared_hinge import SquaredHinge
 from daskml_dist.losses.tweedie import Tweedie
 
-__all__ = ["Binomial", "Gamma", "Logistic", "Loss", "Poisson", "Squared", "SquaredHinge", "Tweedie"]
+__all__ = [
+    "Binomial",
+    "Gamma",
+    "Huber",
+    "Logistic",
+    "Loss",
+    "Poisson",
+    "ScaledLoss",
+    "Squared",
+    "SquaredHinge",
+    "Tweedie",
+]

@@ -72,3 +72,25 @@ class Loss(ABC):
     def stratum(self, y: FloatArray) -> AnyArray:
         """True for the rows to over-sample when they are rare (events among many non-events)."""
         return np.zeros(y.shape[0], dtype=bool)
+
+
+class ScaledLoss(Loss):
+    """A loss that measures residuals in units of a scale, which is learned with the coefficients.
+
+    It is convex in the margin and the scale together. The methods of ``Loss`` are those at a fixed scale; the
+    value is +inf where the scale is not above zero.
+    """
+
+    scale: float
+
+    @abstractmethod
+    def at_scale(self, scale: float) -> ScaledLoss:
+        """The loss with another scale."""
+
+    @abstractmethod
+    def scale_slope(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """The derivative of the loss in the scale."""
+
+    @abstractmethod
+    def scale_direction(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """v such that the Hessian in (margin, scale) is the curvature times (1, v) (1, v)'."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
-from daskml_dist.losses import Loss
+from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
@@ -62,8 +62,8 @@ class Problem:
 
     @property
     def parameters(self) -> int:
-        """q: the free parameters of one target."""
-        return self.features + self.intercept
+        """q: the free parameters of one target: coefficients, intercept and scale, where there are any."""
+        return self.features + self.intercept + isinstance(self.loss, ScaledLoss)
 
     @property
     def large(self) -> bool:
@@ -142,6 +142,7 @@ class Solver(ABC):
     def refuse(self, loss: Loss, penalty: Penalty) -> None:
         """Raise UnsupportedCombination where this solver cannot solve the problem."""
         has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}
+        has["loss without a scale"] = not isinstance(loss, ScaledLoss)
         for need in sorted(self.needs):
             if not has[need]:
                 raise UnsupportedCombination(
@@ -181,4 +182,5 @@ def centred(point: Point, centre: FloatArray) -> Point:
 def null_point(problem: Problem, centre: FloatArray) -> Point:
     """The constant model: no features, and the intercept that the mean of y asks for."""
     b = problem.loss.link(problem.mean[:1]) - problem.offset if problem.intercept else np.zeros(1)
-    return Point(np.zeros((1, problem.features)), b, centre, problem.intercept)
+    scale = np.ones(1) if isinstance(problem.loss, ScaledLoss) else None
+    return Point(np.zeros((1, problem.features)), b, centre, problem.intercept, scale)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.losses import Loss
+from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers._base import Solver
 from daskml_dist.solvers.damped_newton import DampedNewton
@@ -34,6 +34,8 @@ def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
     """The solver for this many rows and parameters."""
     if loss.quadratic:
         return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
+    if isinstance(loss, ScaledLoss):
+        return ProgressiveNewton()
     if parameters > MOST_PARAMETERS:
         return LBFGS()
     return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -20,7 +20,7 @@ class DampedNewton(Solver):
     """A few passes with Hessian, with no sample before them: for few rows, or few rows a feature."""
 
     name: ClassVar[str] = "newton"
-    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss"})
+    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss", "loss without a scale"})
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:

@@ -273,7 +273,7 @@ def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | Non
     """The smallest bound that holds; an estimate where none does."""
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
-    if not problem.intercept and convexity > 0.0:
+    if problem.parameters == problem.features and convexity > 0.0:
         bounds.append(strong_convexity(float(np.linalg.norm(here.pull)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
     estimate = Gap(max(decrease, 0.0) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")

@@ -27,7 +27,7 @@ class LBFGS(Solver):
     """
 
     name: ClassVar[str] = "lbfgs"
-    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss", "smooth penalty"})
+    needs: ClassVar[frozenset[str]] = frozenset({"smooth loss", "smooth penalty", "loss without a scale"})
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:

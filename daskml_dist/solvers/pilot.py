@@ -57,7 +57,7 @@ class Pilot:
             streamed=False,
         )
         centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
-        origin = null_point(problem, centre)
+        origin = _with_scale(null_point(problem, centre), sample)
         null_value = _value(problem, origin, sample)
         if problem.start is not None:
             return _told(problem, centred(problem.start, centre), sample, null_value)
@@ -86,6 +86,16 @@ def weighted_mean(chunk: Chunk) -> FloatArray:
     weight = np.ones(chunk.X.shape[0]) if chunk.weight is None else chunk.weight
     mean = weight @ chunk.X / weight.sum()
     return np.asarray(np.clip(mean, chunk.X.min(axis=0), chunk.X.max(axis=0)))
+
+
+def _with_scale(point: Point, sample: Chunk) -> Point:
+    """The constant model, with the root mean square of its residuals as its scale where it learns one."""
+    if point.scale is None:
+        return point
+    assert sample.y is not None
+    residual = sample.y - point.b[0] - (0.0 if sample.offset is None else sample.offset)
+    spread = float(np.sqrt(np.average(np.square(residual), weights=sample.weight)))
+    return replace(point, scale=np.array([spread if spread > 0.0 else 1.0]))
 
 
 def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float) -> Point:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar, Literal, final
 
 from daskml_dist.kernels import Point, Question, Sample
+from daskml_dist.losses import ScaledLoss
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
 from daskml_dist.solvers.descent import Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
@@ -59,12 +60,9 @@ def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, poi
 
 def _by_surrogates(problem: Problem, contraction: float) -> bool:
     doubtful = DOUBTFUL < contraction < FAILED
-    return (
-        problem.penalty.smooth
-        and doubtful
-        and not _cheap(problem)
-        and sample_rows(problem) <= MOST_OF_ALL * problem.rows
-    )
+    plain = problem.penalty.smooth and not isinstance(problem.loss, ScaledLoss)
+    large = sample_rows(problem) <= MOST_OF_ALL * problem.rows
+    return plain and doubtful and large and not _cheap(problem)
 
 
 def _surrogate_share(problem: Problem) -> float:

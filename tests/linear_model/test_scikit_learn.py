@@ -11,6 +11,7 @@ from daskml_dist.linear_model import (
     ElasticNet,
     GammaRegressor,
     GeneralizedLinearRegressor,
+    HuberRegressor,
     Lasso,
     LinearRegression,
     LogisticRegression,
@@ -29,6 +30,7 @@ ESTIMATORS = [
     GammaRegressor(),
     TweedieRegressor(power=1.5),
     GeneralizedLinearRegressor(),
+    HuberRegressor(),
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import expit, log_expit, ndtr
+from scipy.special import expit, huber, log_expit, ndtr
 from sklearn.metrics import (
     hinge_loss,
     log_loss,
@@ -24,7 +24,18 @@ from sklearn.metrics import (
 )
 
 from daskml_dist import losses
-from daskml_dist.losses import Binomial, Gamma, Logistic, Loss, Poisson, Squared, SquaredHinge, Tweedie
+from daskml_dist.losses import (
+    Binomial,
+    Gamma,
+    Huber,
+    Logistic,
+    Loss,
+    Poisson,
+    ScaledLoss,
+    Squared,
+    SquaredHinge,
+    Tweedie,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,12 @@ EXAMPLES = [
     Example(Squared(), *REAL, lambda y, z: mean_squared_error(y, z) / 2),
     Example(Logistic(), *BINARY, lambda y, z: log_loss(y, expit(z), labels=[0, 1])),
     Example(SquaredHinge(), *BINARY, squared_hinge, kinks=(-1.0, 1.0)),
+    Example(
+        Huber(1.5, 0.7),
+        *([0.0, 30.0], [], (-50.0, 50.0)),
+        lambda y, z: np.mean(0.7 + 0.7 * 2 * huber(1.5, (y - z) / 0.7)),
+        kinks=(-1.05, 1.05),
+    ),
     Example(Poisson(), *COUNTS, lambda y, z: mean_poisson_deviance(y, np.exp(z)) / 2),
     Example(Gamma(), *POSITIVE, lambda y, z: mean_gamma_deviance(y, np.exp(z)) / 2),
     binomial("logit", expit),
@@ -180,6 +197,9 @@ def check_never_negative(loss: Loss) -> None:
     with np.errstate(divide="ignore"):
         perfect = np.clip(loss.link(inside), -745.0, None)
     perfect = np.where(np.isfinite(perfect), perfect, 745.0)
+    if isinstance(loss, ScaledLoss):  # the scale itself is the price of a perfect fit
+        assert_allclose(loss.value(inside, perfect), loss.scale)
+        return
     allowed = 1e-15 * (1.0 + np.abs(inside * perfect))
     if not isinstance(loss, SquaredHinge):
         allowed += 1e-14 * loss.value_slope_curvature(inside, perfect)[2]
@@ -274,7 +294,7 @@ def test_every_loss(loss: Loss, check: Callable[[Loss], None]) -> None:
 
 def test_every_loss_is_known_here() -> None:
     assert len(KNOWN) == len(EXAMPLES), "two examples have the same name"
-    exported = {getattr(losses, name) for name in losses.__all__ if name != "Loss"}
+    exported = {getattr(losses, name) for name in losses.__all__ if name not in ("Loss", "ScaledLoss")}
     assert exported == {type(example.loss) for example in EXAMPLES}, "a loss without an example is not tested"
 
 
@@ -393,3 +413,17 @@ def test_a_lie_is_seen(check: Callable[[Loss], None], lie: Loss) -> None:
 def test_every_check_was_fed_a_lie() -> None:
     mark = next(mark for mark in test_a_lie_is_seen.pytestmark if mark.name == "parametrize")
     assert {case[0] for case in mark.args[1]} == set(CHECKS)
+
+
+def test_the_scale_of_huber_has_the_derivatives_that_it_claims() -> None:
+    """The slope by differences, and the Hessian in (margin, scale) as the curvature times (1, v) (1, v)'."""
+    y, z = np.meshgrid([0.0, 4.0], np.linspace(-3.0, 3.0, 13) + 0.013)
+    at, h = Huber(1.5, 0.7), 1e-5
+    up, down = at.at_scale(0.7 + h), at.at_scale(0.7 - h)
+    assert_allclose(at.scale_slope(y, z), (up.value(y, z) - down.value(y, z)) / (2 * h), atol=1e-8)
+    curvature, v = at.value_slope_curvature(y, z)[2], at.scale_direction(y, z)
+    mixed = (up.value_slope(y, z)[1] - down.value_slope(y, z)[1]) / (2 * h)
+    assert_allclose(curvature * v, mixed, atol=1e-6)
+    own = (up.scale_slope(y, z) - down.scale_slope(y, z)) / (2 * h)
+    assert_allclose(curvature * v**2, own, atol=1e-6)
+    assert np.isinf(at.at_scale(0.0).value(y, z)).all()
