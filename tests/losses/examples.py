@@ -1,4 +1,4 @@
-"""Every loss, values of its domain, and somebody else's formula for it; a new loss adds one line to EXAMPLES."""
+"""Every loss, values of its domain, and another's formula for it; a new loss adds one line to EXAMPLES."""
 
 from __future__ import annotations
 
