@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn import model_selection
 
 from daskml_dist import inputs
@@ -87,6 +88,8 @@ def _rule(
     test_size: float | None, train_size: float | None, random_state: Any, shuffle: bool, stratified: bool
 ) -> Split:
     """How to part the rows."""
+    if not isinstance(shuffle, bool | np.bool_):
+        raise UnsupportedParameter(f"shuffle={shuffle!r} was given; expected True or False.")
     if not shuffle:
         if stratified:
             raise UnsupportedParameter(

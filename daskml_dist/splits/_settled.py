@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
@@ -11,6 +12,8 @@ from daskml_dist.errors import ChunkMismatch
 from daskml_dist.splits._base import BoolArray, FoldArray, Folds, IntArray, Tally
 from daskml_dist.splits._counting import at_random, in_order
 from daskml_dist.types import AnyArray
+
+_FEW = 8  # classes, up to which looking for one after the other is faster than sorting
 
 CHANGED = (
     "Chunk {chunk} is not what it was when its {what} were counted: {given}. The data must be the same each "
@@ -43,8 +46,16 @@ class CountedFolds(Folds):
             raise ChunkMismatch(CHANGED.format(chunk=chunk, what="rows", given=given))
         if self.labels is None:
             return by_class
+        assert y is not None
         fold = np.empty_like(by_class)
-        fold[np.argsort(self._codes(chunk, y), kind="stable")] = by_class
+        ends = self.counts[chunk].sum(axis=1).cumsum()
+        parts = np.split(by_class, ends[:-1])
+        for label, members, part in zip(self.labels, self._members(chunk, y), parts, strict=True):
+            if len(members) != len(part):
+                name = np.asarray(label).tolist()
+                given = f"it has {len(members)} rows of class {name!r}, and had {len(part)}"
+                raise ChunkMismatch(CHANGED.format(chunk=chunk, what="labels", given=given))
+            fold[members] = part
         return fold
 
     @property
@@ -62,18 +73,16 @@ class CountedFolds(Folds):
                 rng.shuffle(of_class)
         return filled
 
-    def _codes(self, chunk: int, y: AnyArray | None) -> AnyArray:
-        """(rows,) the class of each row, in 16 bits where they do, which NumPy sorts in linear time."""
-        assert self.labels is not None and y is not None
+    def _members(self, chunk: int, y: AnyArray) -> Iterable[IntArray]:
+        """The positions of the rows of each class, in ascending order."""
+        assert self.labels is not None
+        if len(self.labels) <= _FEW:
+            return (np.flatnonzero(y == label) for label in self.labels)
         order = np.argsort(self.labels)
-        places = positions(y, self.labels[order], chunk, "labels")
-        codes = order.astype(np.min_scalar_type(len(order)))[places]
-        found = np.bincount(codes, minlength=len(order))
-        expected = self.counts[chunk].sum(axis=1)
-        if not np.array_equal(found, expected):
-            given = f"it has {found.tolist()} rows of the classes, and had {expected.tolist()}"
-            raise ChunkMismatch(CHANGED.format(chunk=chunk, what="labels", given=given))
-        return codes
+        codes = order.astype(np.uint16)[positions(y, self.labels[order], chunk, "labels")]
+        ends = np.bincount(codes, minlength=len(order)).cumsum()
+        # 16 bits are sorted in linear time
+        return np.split(np.argsort(codes, kind="stable"), ends[:-1])
 
 
 @final

@@ -107,6 +107,7 @@ PARTS: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     ((LAZY.X, DATA.y[:9]), {}, InvalidData, r"inconsistent numbers of samples: \[83, 9\]"),
     ((LAZY.X,), {"stratify": DATA.y[:9]}, InvalidData, r"inconsistent numbers of samples: \[83, 9\]"),
     ((LAZY.X,), {"shuffle": False, "stratify": LAZY.y}, UnsupportedParameter, "Stratified.*shuffle=False"),
+    ((LAZY.X,), {"shuffle": "no"}, UnsupportedParameter, "shuffle='no' was given; expected True or False"),
     ((LAZY.X,), {"test_size": 83}, InvalidData, "test_size=83 .*smaller than the number of samples 83"),
     ((LAZY.X,), {"test_size": 1.5}, UnsupportedParameter, "Invalid value for test_size: 1.5"),
     ((LAZY.X,), {"test_size": 0.6, "train_size": 0.6}, InvalidData, "sum of train_size and test_size"),
