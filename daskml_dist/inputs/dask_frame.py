@@ -110,12 +110,13 @@ class DaskFrame(Container):
 
     def take(self, values: Any, chosen: Chosen) -> Any:
         frame = values.simplify()
-        refuse_other_chunks(frame.npartitions, chosen.rows)
+        blocks = frame.__dask_keys__()
+        refuse_other_chunks(len(blocks), chosen.rows)
         kept = kept_chunks(chosen)
         name = f"rows-{tokenize(frame, chosen.fold.name, chosen.wanted)}"
         keys = [(name, position) for position in range(len(kept))]
         tasks: dict[Any, Any] = {
-            key: task_of(key, (frame._name, i), i, chosen) for key, i in zip(keys, kept, strict=True)
+            key: task_of(key, blocks[i], i, chosen) for key, i in zip(keys, kept, strict=True)
         }
         divisions = tuple(frame.divisions[i] for i in kept) + (frame.divisions[kept[-1] + 1],)
         graph = {**frame.__dask_graph__(), **dict(chosen.fold.__dask_graph__()), **tasks}

@@ -244,3 +244,23 @@ def test_groups_are_read_with_the_table(container):
     given = lengths(X) if dask.is_dask_collection(X) else None
     with pytest.raises(ValueError, match=r"\[7, 6\]"):
         read(X, groups=NAMES[:6], lengths=given, y_required=False)
+
+
+@pytest.mark.parametrize("filesystem", ["fsspec", "arrow"])
+def test_partitions_of_parquet_files_are_taken_alike(tmp_path, filesystem, nothing_computes):
+    wide = pd.DataFrame(np.arange(400.0).reshape(20, 20), columns=[f"c{i}" for i in range(20)])
+    for i in range(10):
+        wide[2 * i : 2 * i + 2].to_parquet(tmp_path / f"part.{i}.parquet")
+    frame = dd.read_parquet(tmp_path, filesystem=filesystem)
+    x, y = frame[[f"c{i}" for i in range(12)]], frame["c15"]
+    these = chosen([1, 0] * 3 + [1] * 4 + [0] * 10, (2,) * 10)
+    with nothing_computes:
+        x_part, y_part = take(x, these), take(y, these)
+    assert x_part.npartitions == y_part.npartitions == 5
+    assert len(x_part) == len(y_part) == 7
+    np.testing.assert_array_equal(x_part.compute()["c0"] + 15, y_part.compute())
+    assert sorted(read(x_part, y_part).y.compute()) == sorted(y_part.compute())
+    if filesystem == "arrow":
+        frame = frame + 0  # what dask persists of these files alone, it cannot compute
+    kept = take(frame.persist(), these)
+    np.testing.assert_array_equal(kept["c0"].compute() + 15, kept["c15"].compute())
