@@ -138,7 +138,10 @@ def take(values: Any, chosen: Chosen) -> Any:
 
 def _data(values: Any) -> Any:
     """What is inside an xarray DataArray; anything else is itself."""
-    return values.data if isinstance(values, xr.DataArray) else values
+    data = values.data if isinstance(values, xr.DataArray) else values
+    if isinstance(data, da.Array) and data.ndim == 0:
+        raise InvalidData("Singleton array given: it has no rows. Expected at least one dimension.")
+    return data
 
 
 def _count(block: AnyArray) -> AnyArray:

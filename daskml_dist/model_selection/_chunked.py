@@ -7,6 +7,8 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import xarray as xr
+from dask.base import is_dask_collection
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import DataNode, Task, TaskRef
 from dask.tokenize import tokenize
@@ -41,6 +43,14 @@ def split_chunks(rule: Split, data: Sequence[Any], y: Any, groups: Any) -> list[
     fold = _fold_of_each_row(folds, rows, columns)
     sides = zip(folds.trains, folds.tests, strict=True)
     return [(Rows(fold, trained, sizes), Rows(fold, tested, sizes)) for trained, tested in sides]
+
+
+def is_chunked(*containers: Any) -> bool:
+    """Say whether any of these is lazy, and complain about a lazy or labelled one that has no rows."""
+    for container in containers:
+        if isinstance(container, xr.Dataset) or is_dask_collection(container):
+            inputs.kind_of(container)
+    return inputs.is_lazy(*containers)
 
 
 def _rows(hands: Hands, data: Sequence[Any]) -> tuple[int, ...]:

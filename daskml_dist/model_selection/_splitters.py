@@ -8,9 +8,8 @@ from typing import Any, final
 
 from sklearn import model_selection
 
-from daskml_dist import inputs
 from daskml_dist.fit import RULES, Ruled
-from daskml_dist.model_selection._chunked import split_chunks
+from daskml_dist.model_selection._chunked import is_chunked, split_chunks
 from daskml_dist.splits import Split
 
 
@@ -55,7 +54,7 @@ class KFold(Ruled, model_selection.KFold):
         train, test : index arrays for data in memory, ``Rows`` for chunked data. Chunks of unknown
             lengths are counted.
         """
-        if inputs.is_lazy(X, y, groups):
+        if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
         return iter(model_selection.KFold.split(self, X, y, groups))
 
@@ -92,7 +91,7 @@ class StratifiedKFold(Ruled, model_selection.StratifiedKFold):
         train, test : index arrays for data in memory, ``Rows`` for chunked data, of which y is read once
             here, and again where rows are taken.
         """
-        if inputs.is_lazy(X, y, groups):
+        if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
         return iter(model_selection.StratifiedKFold.split(self, X, y, groups))
 
@@ -129,7 +128,7 @@ class GroupKFold(Ruled, model_selection.GroupKFold):
         train, test : index arrays for data in memory, ``Rows`` for chunked data, of which the groups are
             read here, and again where rows are taken.
         """
-        if inputs.is_lazy(X, y, groups):
+        if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
         return iter(model_selection.GroupKFold.split(self, X, y, groups))
 
@@ -165,7 +164,7 @@ class TimeSeriesSplit(Ruled, model_selection.TimeSeriesSplit):
         train, test : index arrays for data in memory, ``Rows`` for chunked data. Chunks of unknown
             lengths are counted.
         """
-        if inputs.is_lazy(X, y, groups):
+        if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
         return iter(model_selection.TimeSeriesSplit.split(self, X, y, groups))
 

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn import model_selection
 
-from daskml_dist import inputs
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import seed
-from daskml_dist.model_selection._chunked import split_chunks
+from daskml_dist.model_selection._chunked import is_chunked, split_chunks
 from daskml_dist.splits import Holdout, Split, StratifiedHoldout
 
 
@@ -67,7 +66,7 @@ def train_test_split(
     >>> X_train.shape, X_test.shape
     ((800, 3), (200, 3))
     """
-    if not inputs.is_lazy(*arrays, stratify):
+    if not is_chunked(*arrays, stratify):
         parts: list[Any] = model_selection.train_test_split(
             *arrays,
             test_size=test_size,

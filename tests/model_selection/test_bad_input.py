@@ -10,6 +10,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from distributed import Client, LocalCluster
 
 from daskml_dist.errors import (
@@ -119,6 +120,9 @@ PARTS: list[tuple[tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
     ((LAZY.X,), {"stratify": column(np.arange(N) % 40)}, InvalidData, "test_size = 21 .* classes = 40"),
     ((LAZY.X,), {"stratify": LAZY.X}, InvalidData, r"y should be a 1d array.*Join its columns"),
     ((LAZY.X, {"a": 1}), {}, TypeError, "dict"),
+    ((xr.Dataset({"a": ("t", np.ones(9))}),), {}, TypeError, "Dataset; an xarray DataArray is expected"),
+    ((dask.delayed(np.ones)(9),), {}, TypeError, "dask.array.from_delayed"),
+    ((da.ones(()),), {}, InvalidData, "Singleton array given: it has no rows"),
     ((LAZY.X, 3.0), {}, TypeError, "float"),
 ]
 
