@@ -15,7 +15,7 @@ from dask.tokenize import tokenize
 
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import ChunkMismatch, InvalidData
 from daskml_dist.fit import settle, settle_folds
 from daskml_dist.kernels import FoldTally, Question
 from daskml_dist.model_selection._rows import Rows
@@ -87,8 +87,20 @@ def _folds(hands: Hands, rule: Split, table: Table) -> tuple[Folds, AnyArray]:
     else:
         settle(hands, table)
         folds = settle_folds(hands, rule)
-    sizes = folds.sizes
-    return folds, hands.answer(Question(FoldTally(folds))) if sizes is None else sizes
+    sizes = hands.answer(Question(FoldTally(folds))) if folds.sizes is None else folds.sizes
+    _refuse_other_chunks(rule, table.chunks, tuple(sizes.sum(axis=1).tolist()))
+    return folds, sizes
+
+
+def _refuse_other_chunks(rule: Split, rows: tuple[int, ...], found: tuple[int, ...]) -> None:
+    """Complain about labels or groups whose chunks had unknown lengths, and have other rows than X."""
+    for chunk, (expected, there) in enumerate(zip(rows, found, strict=True)):
+        if expected != there:
+            raise ChunkMismatch(
+                f"Chunk {chunk} has {expected} rows, and {there} {rule.asks}. Chunks of unknown lengths must "
+                "be alike: build X, y and groups from one frame, or call compute_chunk_sizes() so that they can "
+                "be aligned."
+            )
 
 
 def _fold_of_each_row(folds: Folds, rows: tuple[int, ...], columns: dict[str, Any]) -> Any:

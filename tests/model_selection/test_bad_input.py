@@ -151,6 +151,10 @@ def test_unknown_chunks_that_are_cut_otherwise() -> None:
         parts[2].compute()
     with pytest.raises(ChunkMismatch, match="split in 2 chunks"):
         list(StratifiedKFold(2).split(X, other))
+    with pytest.raises(ChunkMismatch, match="Chunk 1 has 5 rows, and 3 labels"):
+        list(StratifiedKFold(2).split(X, moved % 2))
+    with pytest.raises(ChunkMismatch, match="Chunk 1 has 5 rows, and 3 groups"):
+        list(GroupKFold(2).split(da.ones((10, 1), chunks=5), groups=moved % 3))
 
 
 def test_labels_that_changed_since_they_were_counted() -> None:
