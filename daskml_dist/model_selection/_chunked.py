@@ -98,8 +98,8 @@ def _refuse_other_chunks(rule: Split, rows: tuple[int, ...], found: tuple[int, .
         if expected != there:
             raise ChunkMismatch(
                 f"Chunk {chunk} has {expected} rows, and {there} {rule.asks}. Chunks of unknown lengths must "
-                "be alike: build X, y and groups from one frame, or call compute_chunk_sizes() so that they can "
-                "be aligned."
+                "be alike: build X, y and groups from one frame, or call compute_chunk_sizes() so that they "
+                "can be aligned."
             )
 
 
