@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from distributed import Client
 from numpy.testing import assert_array_equal
 from sklearn import model_selection as theirs
 
@@ -90,8 +91,14 @@ SPLITTERS: list[Any] = [
 
 @pytest.mark.parametrize("cv", SPLITTERS, ids=repr)
 @pytest.mark.parametrize("contain", [frames, lambda data: arrays(data, cut(5))], ids=["frames", "arrays"])
-def test_sums_over_the_training_rows_are_sums_over_folds(cv: Any, contain: Any, backend: str) -> None:
+def test_sums_over_the_training_rows_are_sums_over_folds(cv: Any, contain: Any) -> None:
     check_sums(cv, contain(made(2)), streamed=False)
+
+
+def test_a_cluster_finds_the_same_folds(client: Client) -> None:
+    lazy = arrays(made(2), cut(17))
+    for cv in SPLITTERS:
+        check_sums(cv, lazy, streamed=False)
 
 
 @pytest.mark.parametrize("cv", SPLITTERS, ids=repr)
