@@ -31,6 +31,7 @@ class Chunk:
     y : (n,) or (n, t) target, or None.
     weight : (n,) sample weights, or None for all ones.
     offset : (n,) what is added to the margin, or None for zeros.
+    groups : (n,) which group each row belongs to, or None.
     """
 
     id: int
@@ -38,20 +39,33 @@ class Chunk:
     y: AnyArray | None = None
     weight: AnyArray | None = None
     offset: AnyArray | None = None
+    groups: AnyArray | None = None
+
+    @property
+    def columns(self) -> Mapping[str, AnyArray]:
+        """The parts that are there, by the names that a user gave them."""
+        parts = {
+            "X": self.X,
+            "y": self.y,
+            "sample_weight": self.weight,
+            "offset": self.offset,
+            "groups": self.groups,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 @dataclass(frozen=True)
 class Table:
-    """X, y, weight and offset, aligned by rows and validated as far as is possible unread.
+    """X, y, weight, offset and groups, aligned by rows and validated as far as is possible unread.
 
     Either all of them are NumPy arrays (``lazy`` is False), or all of them are dask arrays with
     the same row chunks and a single column chunk (``lazy`` is True).
 
     Attributes
     ----------
-    X : (n, p).
+    X : (n, p); None where only the other columns are asked about.
     y : (n,) or (n, t), or None.
-    weight, offset : (n,), or None.
+    weight, offset, groups : (n,), or None.
     chunks : rows of each chunk in order, or None where some lengths are unknown until computed.
     n_features : p.
     feature_names : names of the columns where the container had string names, else None.
@@ -65,11 +79,18 @@ class Table:
     n_features: int
     feature_names: AnyArray | None
     lazy: bool
+    groups: Any = None
 
     @property
     def columns(self) -> Mapping[str, Any]:
         """The parts that are there, by name."""
-        parts = {"X": self.X, "y": self.y, "weight": self.weight, "offset": self.offset}
+        parts = {
+            "X": self.X,
+            "y": self.y,
+            "weight": self.weight,
+            "offset": self.offset,
+            "groups": self.groups,
+        }
         return {name: part for name, part in parts.items() if part is not None}
 
 

@@ -123,9 +123,7 @@ class InProcess(Hands):
 
 
 def _rows(chunk: Chunk) -> int:
-    part = chunk.X if chunk.X is not None else chunk.y
-    assert part is not None
-    return int(part.shape[0])
+    return int(next(iter(chunk.columns.values())).shape[0])
 
 
 def _cut(table: Table) -> list[Chunk]:

@@ -61,7 +61,7 @@ class OnDask(Hands):
             self._rows = table.chunks or ()
             return Holding(self._rows, (None,) * len(self._rows), self._slots(), True)
         self._persist()
-        self._rows = table.chunks or self._measure([keys.get("X", keys["y"]) for keys in self._keys])
+        self._rows = table.chunks or self._measure([next(iter(keys.values())) for keys in self._keys])
         return Holding(self._rows, self._locations(), self._slots(), False)
 
     def place(self, plan: Plan) -> None:
@@ -167,7 +167,7 @@ class OnDask(Hands):
 
     def _locations(self) -> tuple[str | None, ...]:
         """The worker that holds the largest block of each chunk."""
-        keys = [columns.get("X", columns["y"]) for columns in self._keys]
+        keys = [next(iter(columns.values())) for columns in self._keys]
         who_has: Any = self.client.who_has([self._blocks[key] for key in keys])
         return tuple((who_has.get(key) or (None,))[0] for key in keys)
 

@@ -45,7 +45,7 @@ def chunk_of(chunk_id: int, columns: Mapping[str, Any]) -> Chunk:
         None if X is None else np.asarray(X),
         *(
             None if (part := columns.get(name)) is None else np.asarray(part)
-            for name in ("y", "weight", "offset")
+            for name in ("y", "weight", "offset", "groups")
         ),
     )
 

@@ -1,7 +1,21 @@
 """The spine: a whole training, from containers to a verified optimum."""
 
+from daskml_dist.fit.data import settle
+from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 
-__all__ = ["Interrupted", "Outcome", "Training", "fit", "score"]
+__all__ = [
+    "Interrupted",
+    "Outcome",
+    "RULES",
+    "Ruled",
+    "Training",
+    "fit",
+    "rule_of",
+    "score",
+    "seed",
+    "settle",
+    "settle_folds",
+]

@@ -10,16 +10,19 @@ from daskml_dist.fit.training import Training
 from daskml_dist.types import Table
 
 
-def read(training: Training, hands: Hands, X: Any, y: Any, sample_weight: Any, offset: Any) -> Table:
+def read(
+    training: Training, hands: Hands, X: Any, y: Any, sample_weight: Any, offset: Any, groups: Any = None
+) -> Table:
     """The data as one aligned table; chunk lengths are measured where nothing else can align them."""
     lengths = None
-    if inputs.measure_needed(X, y, sample_weight, offset):
+    if inputs.measure_needed(X, y, sample_weight, offset, groups):
         lengths = tuple(hands.evaluate(inputs.row_counts(X)).tolist())
     table = inputs.read(
         X,
         y,
         sample_weight,
         offset,
+        groups=groups,
         multi_output=training.multi_output,
         lengths=lengths,
         estimator=training.name,

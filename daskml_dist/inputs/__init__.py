@@ -1,19 +1,25 @@
 """Inputs: numpy, pandas, dask and xarray containers, recognised, read unread, and given back in kind."""
 
 from daskml_dist.inputs._apply import apply
-from daskml_dist.inputs._base import Kind
+from daskml_dist.inputs._base import Chosen, Kind
 from daskml_dist.inputs._lazy import is_lazy, made_lazy
-from daskml_dist.inputs._read import measure_needed, read, row_counts
+from daskml_dist.inputs._read import measure_needed, read
 from daskml_dist.inputs._recognise import features_of, kind_of
+from daskml_dist.inputs._rows import chunk_rows, column_in_chunks, index_needed, row_counts, take
 
 __all__ = [
+    "Chosen",
     "Kind",
     "apply",
+    "chunk_rows",
+    "column_in_chunks",
     "features_of",
+    "index_needed",
     "is_lazy",
     "kind_of",
     "made_lazy",
     "measure_needed",
     "read",
     "row_counts",
+    "take",
 ]

@@ -23,6 +23,26 @@ BlockFunction = Callable[[AnyArray], AnyArray]
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Rows that are to be taken from one container or several, chunk by chunk.
+
+    Attributes
+    ----------
+    fold : (n,) dask array of integers, one a row.
+    wanted : (F,) the folds whose rows are taken.
+    rows : rows of each chunk.
+    taken : how many of them are taken.
+    index : (m,) positions of the rows that are taken, in ascending order; None where nobody needs them.
+    """
+
+    fold: Any
+    wanted: AnyArray
+    rows: tuple[int, ...]
+    taken: tuple[int, ...]
+    index: AnyArray | None = None
+
+
+@dataclass(frozen=True)
 class RowMap:
     """A function of the rows of X, and what its result looks like.
 
@@ -80,6 +100,22 @@ class Container(ABC):
     @abstractmethod
     def column(self, values: Any, name: str) -> Any:
         """A target, weight or offset as an array of one or two dimensions; its dtype is not judged."""
+
+    @abstractmethod
+    def needs_index(self, values: Any) -> bool:
+        """Say whether ``take`` needs the positions of the rows in memory."""
+
+    @abstractmethod
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        """Some rows in their order, of any dtype and number of dims, in the kind of the container.
+
+        Raises
+        ------
+        ChunkMismatch
+            Its rows cannot be brought together with those that were chosen.
+        InvalidData
+            It has another number of rows.
+        """
 
     @abstractmethod
     def apply(self, X: Any, row_map: RowMap) -> Any:

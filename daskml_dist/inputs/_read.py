@@ -1,10 +1,9 @@
-"""X, y, sample_weight and offset as one Table; nothing is computed."""
+"""X, y, sample_weight, offset and groups as one Table; nothing is computed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import xarray as xr
@@ -14,7 +13,7 @@ from daskml_dist.inputs._align import aligned, known, measured, rows_of
 from daskml_dist.inputs._columns import target, weight
 from daskml_dist.inputs._complaints import is_lazy
 from daskml_dist.inputs._recognise import container_of
-from daskml_dist.inputs.dask_frame import partition_lengths
+from daskml_dist.inputs._rows import column, uncounted
 from daskml_dist.inputs.xarray_array import refuse_other_labels
 from daskml_dist.types import AnyArray, Table
 
@@ -25,6 +24,7 @@ def read(
     sample_weight: Any = None,
     offset: Any = None,
     *,
+    groups: Any = None,
     multi_output: bool = False,
     lengths: tuple[int, ...] | None = None,
     estimator: object = None,
@@ -43,6 +43,7 @@ def read(
     y : (n,) numbers or labels; a column (n, 1) is raveled with scikit-learn's warning.
     sample_weight : (n,) or one number for all rows, or None.
     offset : (n,) or None.
+    groups : (n,) numbers or labels, or None.
     multi_output : whether y may be (n, t) numbers; (n, 1) then stays as it is.
     lengths : rows of each chunk of X, measured by the caller (``row_counts``) where
         ``measure_needed`` says so.
@@ -74,74 +75,33 @@ def read(
         "y": None if y is None else target(y, multi_output=multi_output, estimator=estimator),
         "sample_weight": None if sample_weight is None else weight(sample_weight, "sample_weight", n_rows),
         "offset": None if offset is None else weight(offset, "offset", n_rows),
+        "groups": None if groups is None else column(groups, "groups"),
     }
-    for name, given in (("y", y), ("sample_weight", sample_weight), ("offset", offset)):
+    given_parts = {"y": y, "sample_weight": sample_weight, "offset": offset, "groups": groups}
+    for name, given in given_parts.items():
         _refuse_other_rows(X, given, name)
     matrix, parts = aligned(matrix, parts)
     return _table(matrix, parts, n_features, names)
 
 
-def measure_needed(X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None) -> bool:
+def measure_needed(
+    X: Any, y: Any = None, sample_weight: Any = None, offset: Any = None, groups: Any = None
+) -> bool:
     """Say whether the chunks of X must be counted before ``read`` can cut the others like X.
 
     Parameters
     ----------
-    X, y, sample_weight, offset : as ``read`` takes them.
+    X, y, sample_weight, offset, groups : as ``read`` takes them.
 
     Returns
     -------
     True where X is lazy with unknown chunk lengths and one of the others has known ones, or is in
     memory. Then compute ``row_counts(X)`` and pass the result to ``read`` as ``lengths``.
     """
-    if not _uncounted(X):
+    if not uncounted(X):
         return False
-    others = [part for part in (y, sample_weight, offset) if part is not None and not np.isscalar(part)]
-    return not all(_uncounted(part) for part in others)
-
-
-def row_counts(X: Any) -> Any:
-    """The rows of each chunk that ``read`` will make of X, as a lazy dask array of integers.
-
-    Parameters
-    ----------
-    X : dask array or dataframe, or xarray over dask.
-
-    Returns
-    -------
-    dask array (chunks,), one element a chunk. Only the index of a dask dataframe is read.
-
-    Raises
-    ------
-    InvalidData
-        X is in memory, or no matrix.
-
-    Notes
-    -----
-    ``X.map_partitions(len)`` is not the same: dask may fuse partitions when it computes that.
-    """
-    container = container_of(X)
-    if isinstance(X, dd.DataFrame):
-        return partition_lengths(X)
-    matrix = container.matrix(X, estimator=None, min_rows=0)
-    if not is_lazy(matrix):
-        raise InvalidData("X is in memory and has no chunks to count: its rows are len(X).")
-    chunks = ((1,) * matrix.numblocks[0],)
-    meta = np.empty(0, dtype=np.int64)
-    return da.map_blocks(_count, matrix, drop_axis=1, chunks=chunks, dtype=meta.dtype, meta=meta)
-
-
-def _count(block: AnyArray) -> AnyArray:
-    """The number of rows of one block."""
-    return np.array([len(block)], dtype=np.int64)
-
-
-def _uncounted(values: Any) -> bool:
-    """Say whether an object is lazy with chunks of unknown lengths."""
-    if isinstance(values, (dd.DataFrame, dd.Series, dd.Index)):
-        return True
-    if isinstance(values, xr.DataArray) and values.chunks is not None:
-        values = values.data
-    return isinstance(values, da.Array) and not known(rows_of(values))
+    others = (y, sample_weight, offset, groups)
+    return not all(uncounted(part) for part in others if part is not None and not np.isscalar(part))
 
 
 def _refuse_other_rows(X: Any, given: Any, name: str) -> None:
@@ -173,6 +133,7 @@ def _table(matrix: Any, parts: dict[str, Any], n_features: int, names: AnyArray 
         y=parts["y"],
         weight=parts["sample_weight"],
         offset=parts["offset"],
+        groups=parts["groups"],
         chunks=tuple(int(n) for n in rows) if known(rows) else None,
         n_features=n_features,
         feature_names=names,

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, final
 
 import dask.array as da
 
-from daskml_dist.inputs._base import Container, Kind, RowMap
+from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows_lazily
+from daskml_dist.inputs._chosen import taken_chunks
 from daskml_dist.inputs._complaints import lazy_matrix, refuse_foreign_blocks, refuse_shape
 from daskml_dist.types import AnyArray
 
@@ -31,6 +32,12 @@ class DaskArray(Container):
     def column(self, values: Any, name: str) -> Any:
         refuse_foreign_blocks(values, name)
         return values
+
+    def needs_index(self, values: Any) -> bool:
+        return False
+
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        return taken_chunks(values, chosen)
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return map_rows_lazily(lazy_matrix(X, 0), row_map)

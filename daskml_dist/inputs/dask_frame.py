@@ -22,8 +22,9 @@ from dask.task_spec import Task, TaskRef
 from dask.tokenize import tokenize
 
 from daskml_dist.errors import InvalidData
-from daskml_dist.inputs._base import Container, Kind, RowMap
+from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows
+from daskml_dist.inputs._chosen import kept_chunks, refuse_other_chunks, task_of
 from daskml_dist.inputs._complaints import refuse_shape, refuse_width, string_names
 from daskml_dist.inputs._frames import AnyDtype, labelled, matrix_dtype, to_matrix, to_vector, vector_dtype
 from daskml_dist.types import AnyArray
@@ -47,7 +48,8 @@ def chunked(frame: Any, function: Callable[[Any], AnyArray], meta: AnyArray) -> 
 
 def partition_lengths(frame: Any) -> Any:
     """Rows of each partition as a dask array of integers; only the index is read."""
-    counts = chunked(frame.index, _length, np.empty(0, dtype=np.int64))
+    index = frame if isinstance(frame, dd.Index) else frame.index
+    counts = chunked(index, _length, np.empty(0, dtype=np.int64))
     return da.Array(counts.dask, counts.name, ((1,) * counts.numblocks[0],), dtype=np.int64)
 
 
@@ -102,6 +104,23 @@ class DaskFrame(Container):
             return self.column(values[values.columns[0]], name)[:, None]
         dtype = vector_dtype(values.dtype)
         return chunked(values, partial(to_vector, dtype=dtype, name=name), np.empty(0, dtype=dtype))
+
+    def needs_index(self, values: Any) -> bool:
+        return False
+
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        frame = values.simplify()
+        blocks = frame.__dask_keys__()
+        refuse_other_chunks(len(blocks), chosen.rows)
+        kept = kept_chunks(chosen)
+        name = f"rows-{tokenize(frame, chosen.fold.name, chosen.wanted)}"
+        keys = [(name, position) for position in range(len(kept))]
+        tasks: dict[Any, Any] = {
+            key: task_of(key, blocks[i], i, chosen) for key, i in zip(keys, kept, strict=True)
+        }
+        divisions = tuple(frame.divisions[i] for i in kept) + (frame.divisions[kept[-1] + 1],)
+        graph = {**frame.__dask_graph__(), **dict(chosen.fold.__dask_graph__()), **tasks}
+        return dd.from_graph(graph, make_meta(frame), divisions, keys, "rows")
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         _refuse_series(X)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, final
 import numpy as np
 from sklearn.utils import check_array
 
-from daskml_dist.inputs._base import Container, Kind, RowMap
+from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows
+from daskml_dist.inputs._chosen import index_of
 from daskml_dist.inputs._complaints import real_matrix, refuse_masked
 from daskml_dist.types import AnyArray
 
@@ -50,6 +51,15 @@ class NumpyArray(Container):
     def column(self, values: Any, name: str) -> Any:
         refuse_masked(values, name)
         return values
+
+    def needs_index(self, values: Any) -> bool:
+        return True
+
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        index = index_of(values, chosen)
+        if isinstance(values, (list, tuple)):
+            return [values[i] for i in index.tolist()]
+        return np.asarray(values)[index]
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return map_rows(checked_matrix(X), row_map)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, final
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
-from daskml_dist.inputs._base import Container, Kind, RowMap
+from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows
+from daskml_dist.inputs._chosen import index_of
 from daskml_dist.inputs._complaints import string_names
 from daskml_dist.inputs._frames import labelled, matrix_dtype, to_matrix, to_vector, vector_dtype
 from daskml_dist.inputs.numpy_array import checked_matrix
@@ -45,6 +46,13 @@ class PandasFrame(Container):
         if values.shape[1] == 1:
             return self.column(values.iloc[:, 0], name)[:, None]
         return to_matrix(values, matrix_dtype(values.dtypes, list(values.columns), objects=True))
+
+    def needs_index(self, values: Any) -> bool:
+        return True
+
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        index = index_of(values, chosen)
+        return values.iloc[index] if isinstance(values, (pd.DataFrame, pd.Series)) else values[index]
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return labelled(map_rows(_matrix(X), row_map), X.index, row_map)

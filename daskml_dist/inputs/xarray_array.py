@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from daskml_dist.errors import ChunkMismatch, InvalidData
-from daskml_dist.inputs._base import Container, Kind, RowMap
+from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows, map_rows_lazily
+from daskml_dist.inputs._chosen import index_of, taken_chunks
 from daskml_dist.inputs._complaints import (
     lazy_matrix,
     refuse_foreign_blocks,
@@ -103,6 +104,20 @@ class XarrayArray(Container):
 
     def column(self, values: Any, name: str) -> Any:
         return _data(values, name)
+
+    def needs_index(self, values: Any) -> bool:
+        dim = values.dims[0]
+        return values.chunks is None or any(dim in coord.dims for coord in values.coords.values())
+
+    def take(self, values: Any, chosen: Chosen) -> Any:
+        dim = values.dims[0]
+        if values.chunks is None:
+            return values.isel({dim: index_of(values, chosen)})
+        data = taken_chunks(values.data, chosen)
+        coords = values.coords
+        if chosen.index is not None:
+            coords = coords.to_dataset().isel({dim: chosen.index}, missing_dims="ignore").coords
+        return xr.DataArray(data, coords=coords, dims=values.dims, name=values.name, attrs=values.attrs)
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         matrix = _matrix(X)

@@ -21,18 +21,22 @@ from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, Moments
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.survey import LabelSurvey, LabelSurveyAnswer, TargetSurvey, TargetSurveyAnswer
 from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
+from daskml_dist.kernels.tally import FoldTally, GroupTally, LabelTally, RowTally, tally
 from daskml_dist.kernels.tsqr import TSQR
 
 __all__ = [
     "Accuracy",
     "Coding",
     "ExactSum",
+    "FoldTally",
     "Glimpse",
     "GlimpseAnswer",
+    "GroupTally",
     "HessianVector",
     "Kernel",
     "LabelSurvey",
     "LabelSurveyAnswer",
+    "LabelTally",
     "LeverageSample",
     "Moments",
     "MomentsAnswer",
@@ -41,6 +45,7 @@ __all__ = [
     "Partial",
     "Point",
     "Question",
+    "RowTally",
     "Sample",
     "Sweep",
     "SweepAnswer",
@@ -53,4 +58,5 @@ __all__ = [
     "combine",
     "finish",
     "partial_answer",
+    "tally",
 ]

@@ -10,8 +10,7 @@ from daskml_dist.types import AnyArray, Chunk
 
 def check_rows(chunk: Chunk) -> int:
     """The number of rows of the chunk, the same in all of its columns."""
-    parts = {"X": chunk.X, "y": chunk.y, "sample_weight": chunk.weight, "offset": chunk.offset}
-    rows = {name: part.shape[0] for name, part in parts.items() if part is not None}
+    rows = {name: part.shape[0] for name, part in chunk.columns.items()}
     if len(set(rows.values())) > 1:
         given = ", ".join(f"{name} has {count}" for name, count in rows.items())
         raise ChunkMismatch(
@@ -23,12 +22,29 @@ def check_rows(chunk: Chunk) -> int:
 
 def refuse_non_finite(chunk: Chunk) -> None:
     """Raise NonFiniteData where the chunk holds NaN or infinity; else return (an overflow, then)."""
-    parts = {"X": chunk.X, "y": chunk.y, "sample_weight": chunk.weight, "offset": chunk.offset}
-    for name, part in parts.items():
-        if part is not None and part.dtype.kind == "f":
+    for name, part in chunk.columns.items():
+        if part.dtype.kind == "f":
             bad = ~np.isfinite(part)
             if bad.any():
                 raise NonFiniteData(_describe(name, part, bad, chunk.id))
+
+
+def refuse_missing(name: str, labels: AnyArray, chunk_id: int) -> None:
+    """Raise NonFiniteData where labels or groups are missing."""
+    if labels.dtype.kind == "f":
+        bad = ~np.isfinite(labels)
+    elif labels.dtype.kind == "O":
+        bad = np.array([label is None or label != label for label in labels.tolist()], dtype=np.bool_)
+    elif labels.dtype.kind in "mM":
+        bad = np.isnat(labels)
+    else:
+        return
+    if bad.any():
+        what = "infinity" if labels.dtype.kind == "f" and not np.isnan(labels[bad][0]) else "NaN"
+        raise NonFiniteData(
+            f"Input {name} contains {what}: {int(bad.sum())} missing value(s) in chunk {chunk_id}, the first "
+            f"in row {int(bad.argmax())} of the chunk. Drop these rows first, or give them a value."
+        )
 
 
 def _describe(name: str, part: AnyArray, bad: AnyArray, chunk_id: int) -> str:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from daskml_dist.errors import InvalidData, NonFiniteData
+from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.refusal import refuse_non_finite
+from daskml_dist.kernels.refusal import refuse_missing, refuse_non_finite
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
 
@@ -158,12 +158,7 @@ def _labels(chunk: Chunk) -> AnyArray:
                 f"such as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
             )
     if y.dtype.kind == "O":
-        missing = [label is None or label != label for label in y.tolist()]
-        if any(missing):
-            raise NonFiniteData(
-                f"Input y contains NaN: {sum(missing)} missing label(s) in chunk {chunk.id}, the first in "
-                f"row {missing.index(True)} of the chunk. Drop these rows before fitting."
-            )
+        refuse_missing("y", y, chunk.id)
         if len({type(label) for label in y.tolist()} & {str, bytes}) and not all(
             isinstance(label, str) for label in y.tolist()
         ):
@@ -176,14 +171,8 @@ def _labels(chunk: Chunk) -> AnyArray:
 
 def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
     """Each label of y with the mask of its rows; labels are peeled off one by one while they are few."""
-    found: list[tuple[Any, AnyArray]] = []
-    rest = np.ones(y.shape[0], dtype=bool)
-    while rest.any() and len(found) < _PEELED:
-        label = y[np.argmax(rest)]
-        where = np.asarray(y == label)
-        rest &= ~where
-        found.append((label.item() if isinstance(label, np.generic) else label, where))
-    if not rest.any():
+    found = peeled(y)
+    if found is not None:
         return found
     labels, codes = np.unique(y, return_inverse=True)
     if labels.shape[0] > _MANY:
@@ -192,6 +181,20 @@ def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
             "not supported. Maybe you want a regressor."
         )
     return [(label, codes == code) for code, label in enumerate(labels.tolist())]
+
+
+def peeled(y: AnyArray) -> list[tuple[Any, AnyArray]] | None:
+    """Each label of y with the mask of its rows, in order of appearance; None where labels are not few."""
+    found: list[tuple[Any, AnyArray]] = []
+    rest = np.ones(y.shape[0], dtype=bool)
+    while rest.any():
+        if len(found) == _PEELED:
+            return None
+        label = y[np.argmax(rest)]
+        where = np.asarray(y == label)
+        rest &= ~where
+        found.append((label.item() if isinstance(label, np.generic) else label, where))
+    return found
 
 
 def _numbers(chunk: Chunk) -> AnyArray:

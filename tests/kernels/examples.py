@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,18 +12,23 @@ import numpy as np
 from daskml_dist.kernels import (
     TSQR,
     Accuracy,
+    FoldTally,
     Glimpse,
+    GroupTally,
     HessianVector,
     Kernel,
     LabelSurvey,
+    LabelTally,
     LeverageSample,
     Moments,
     Point,
+    RowTally,
     Sample,
     Sweep,
     TargetSurvey,
 )
 from daskml_dist.losses import Logistic, Poisson, Squared
+from daskml_dist.splits import KFold, StratifiedKFold, Tally
 from daskml_dist.types import AnyArray, Chunk
 
 ROWS = (37, 0, 1, 64, 50, 1, 0, 77, 30)
@@ -62,6 +67,24 @@ def chunks(
     return made
 
 
+def named(labels: int, groups: int, kind: Any = np.str_) -> list[Chunk]:
+    """Chunks with so many labels and groups, which are not all in each chunk."""
+    rng = np.random.default_rng(12)
+    names = rng.permutation(1000).astype(kind)
+
+    def drawn(chunk: Chunk, among: int) -> AnyArray:
+        some = rng.permutation(among)[: 1 + among // 2]
+        return names[rng.choice(some, chunk.y.shape[0])]
+
+    return [replace(chunk, y=drawn(chunk, labels), groups=drawn(chunk, groups)) for chunk in chunks()]
+
+
+def rows_of_classes() -> Tally:
+    """The classes of ``chunks`` in order of appearance, counted."""
+    classes = np.array([1.0, 0.0])
+    return Tally(np.array([(chunk.y[:, None] == classes).sum(axis=0) for chunk in chunks()]), classes)
+
+
 @dataclass(frozen=True)
 class Case:
     """A question and the chunks it is asked of."""
@@ -77,9 +100,23 @@ SHIFT = np.full(FEATURES, 2.9)
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
     "Accuracy": [Case(lambda: Accuracy(point()))],
+    "FoldTally": [
+        Case(lambda: FoldTally(KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])))),
+        Case(lambda: FoldTally(StratifiedKFold(3).settle(rows_of_classes()))),
+    ],
     "Glimpse": [Case(lambda: Glimpse(16))],
+    "GroupTally": [
+        Case(GroupTally, lambda: named(2, 40)),
+        Case(GroupTally, lambda: named(2, 7, object)),
+        Case(GroupTally, lambda: named(2, 300, np.float64)),
+    ],
     "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
+    "LabelTally": [
+        Case(LabelTally),
+        Case(LabelTally, lambda: named(5, 3)),
+        Case(LabelTally, lambda: named(40, 3, object)),
+    ],
     "LeverageSample": [
         Case(lambda: LeverageSample(Sweep(Logistic(), point()), metric_factor(FEATURES + 1), 0.5, 4)),
         Case(
@@ -92,6 +129,7 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
+    "RowTally": [Case(RowTally)],
     "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
     "Sweep": [
         Case(lambda: Sweep(Logistic(), point())),
