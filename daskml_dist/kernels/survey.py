@@ -7,8 +7,9 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from daskml_dist.errors import InvalidData, NonFiniteData
+from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.raw import label_column, number_column
 from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
@@ -39,7 +40,7 @@ class LabelSurvey(Kernel[LabelSurveyAnswer]):
     reads_features: ClassVar[bool] = False
 
     def chunk(self, chunk: Chunk) -> Part:
-        y = _labels(chunk)
+        y = label_column(chunk.y, "y", chunk.id)
         check_weights(chunk)
         counted: dict[Any, AnyArray] = {}
         for label, where in _split(y, chunk.id):
@@ -82,7 +83,7 @@ class TargetSurvey(Kernel[TargetSurveyAnswer]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.y is not None
-        y = _numbers(chunk)
+        y = number_column(chunk.y, "y", chunk.id)
         check_weights(chunk)
         complaint = self.loss.complain(y)
         if complaint is not None:
@@ -144,36 +145,6 @@ def offset_worth(loss: Loss, total: Total) -> float:
     return worth if np.isfinite(worth) else float(margin / weight)
 
 
-def _labels(chunk: Chunk) -> AnyArray:
-    """The labels of a chunk, none of them missing."""
-    y = chunk.y
-    assert y is not None
-    if y.ndim != 1:
-        raise InvalidData(f"y should be a 1d array of labels, got an array of shape {y.shape} instead.")
-    if y.dtype.kind == "f":
-        refuse_non_finite(Chunk(chunk.id, None, y))
-        if not np.array_equal(y, np.floor(y)):
-            raise InvalidData(
-                "Unknown label type: continuous. A classifier expects classes, and y holds fractions "
-                f"such as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
-            )
-    if y.dtype.kind == "O":
-        missing = [label is None or label != label for label in y.tolist()]
-        if any(missing):
-            raise NonFiniteData(
-                f"Input y contains NaN: {sum(missing)} missing label(s) in chunk {chunk.id}, the first in "
-                f"row {missing.index(True)} of the chunk. Drop these rows before fitting."
-            )
-        if len({type(label) for label in y.tolist()} & {str, bytes}) and not all(
-            isinstance(label, str) for label in y.tolist()
-        ):
-            raise InvalidData(
-                f"Unknown label type: strings and other objects are mixed in chunk {chunk.id} of y. Convert "
-                "y to one type, for example y.astype(str)."
-            )
-    return y
-
-
 def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
     """Each label of y with the mask of its rows; labels are peeled off one by one while they are few."""
     found: list[tuple[Any, AnyArray]] = []
@@ -192,21 +163,6 @@ def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
             "not supported. Maybe you want a regressor."
         )
     return [(label, codes == code) for code, label in enumerate(labels.tolist())]
-
-
-def _numbers(chunk: Chunk) -> AnyArray:
-    y = chunk.y
-    assert y is not None
-    if y.dtype.kind in "OUS":
-        try:
-            y = y.astype(np.float64)
-        except (TypeError, ValueError) as cause:
-            raise InvalidData(
-                f"y is not numeric in chunk {chunk.id} (dtype {y.dtype}); a regressor expects numbers."
-            ) from cause
-    y = y.astype(np.float64, copy=False)
-    refuse_non_finite(Chunk(chunk.id, None, y))
-    return y
 
 
 def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,25 @@ import numpy as np
 from daskml_dist.kernels import (
     TSQR,
     Accuracy,
+    Deviations,
     Glimpse,
     HessianVector,
     Kernel,
+    LabelPairs,
     LabelSurvey,
     LeverageSample,
     Moments,
+    PinballError,
     Point,
+    Probabilities,
     Sample,
+    ScoreSketch,
+    SquaredError,
     Sweep,
+    TargetMean,
+    TargetSketch,
     TargetSurvey,
+    Window,
 )
 from daskml_dist.losses import Logistic, Poisson, Squared
 from daskml_dist.types import AnyArray, Chunk
@@ -62,6 +71,25 @@ def chunks(
     return made
 
 
+def label_chunks() -> list[Chunk]:
+    """Chunks of labels as predictions: X (n, 1) without fractions."""
+    return [replace(c, X=np.round(c.X[:, :1] / 3.0)) for c in chunks() if c.X is not None]
+
+
+def many_targets() -> list[Chunk]:
+    """Chunks with as many targets as features."""
+    return [replace(c, y=np.round(c.X[:, ::-1] * 2.0)) for c in chunks() if c.X is not None]
+
+
+def probability_chunks(weighted: bool = True) -> list[Chunk]:
+    """Chunks of the probabilities of four classes, and the classes that happened."""
+    rng = np.random.default_rng(4)
+    made = [
+        replace(c, y=rng.integers(0, 4, len(c.y)) * 1.0) for c in chunks(weighted=weighted) if c.y is not None
+    ]
+    return [replace(c, X=rng.dirichlet(np.ones(4), len(c.y))) for c in made if c.y is not None]
+
+
 @dataclass(frozen=True)
 class Case:
     """A question and the chunks it is asked of."""
@@ -77,8 +105,13 @@ SHIFT = np.full(FEATURES, 2.9)
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
     "Accuracy": [Case(lambda: Accuracy(point()))],
+    "Deviations": [
+        Case(lambda: Deviations(SquaredError(), np.full(FEATURES, 0.3)), many_targets),
+        Case(lambda: Deviations(PinballError(0.3)), many_targets),
+    ],
     "Glimpse": [Case(lambda: Glimpse(16))],
     "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
+    "LabelPairs": [Case(LabelPairs, label_chunks)],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
     "LeverageSample": [
         Case(lambda: LeverageSample(Sweep(Logistic(), point()), metric_factor(FEATURES + 1), 0.5, 4)),
@@ -92,7 +125,17 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
+    "Probabilities": [
+        Case(lambda: Probabilities("logarithmic", (0, 1, 2, 3)), probability_chunks),
+        Case(lambda: Probabilities("quadratic", (3, 1, 2, 0)), lambda: probability_chunks(weighted=False)),
+    ],
     "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
+    "ScoreSketch": [
+        Case(lambda: ScoreSketch(2)),
+        Case(lambda: ScoreSketch(4, "own class", most=20), probability_chunks),
+        Case(lambda: ScoreSketch(4, "own class, pooled", most=9), lambda: probability_chunks(weighted=False)),
+        Case(lambda: ScoreSketch(2, most=50, window=Window(2, 1 << 62))),
+    ],
     "Sweep": [
         Case(lambda: Sweep(Logistic(), point())),
         Case(lambda: Sweep(Logistic(), point(), compiled=True)),
@@ -111,6 +154,8 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: Sweep(Squared(), point(3), hessian=True), lambda: chunks(weighted=False)),
     ],
     "TSQR": [Case(lambda: TSQR(SHIFT, np.array([0.4])))],
+    "TargetMean": [Case(TargetMean, many_targets)],
+    "TargetSketch": [Case(lambda: TargetSketch(most=12), many_targets), Case(TargetSketch)],
     "TargetSurvey": [Case(lambda: TargetSurvey(Poisson()))],
 }
 EVERY_CASE = [(f"{name}-{i}", case) for name, cases in CASES.items() for i, case in enumerate(cases)]

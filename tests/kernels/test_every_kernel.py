@@ -180,7 +180,11 @@ def rows_of(chunk: Chunk) -> int:
 
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
 #: questions about the target alone do not see X; the values of a sample or a glimpse are those of a few rows
-LOOKS_AT_ALL_OF_X = {"Accuracy", "HessianVector", "Moments", "Sweep", "TSQR", "Glimpse", "Sample"}
+LOOKS_AT_ALL_OF_X = {"Accuracy", "HessianVector", "Moments", "Sweep", "TSQR", "Glimpse", "Sample"} | {
+    "Deviations",
+    "Probabilities",
+    "ScoreSketch",
+}
 
 
 @every_case
