@@ -5,6 +5,7 @@ from daskml_dist.inputs._base import Kind
 from daskml_dist.inputs._lazy import is_lazy, made_lazy
 from daskml_dist.inputs._read import measure_needed, read, row_counts
 from daskml_dist.inputs._recognise import features_of, kind_of
+from daskml_dist.inputs._scored import read_scored, to_measure
 
 __all__ = [
     "Kind",
@@ -15,5 +16,7 @@ __all__ = [
     "made_lazy",
     "measure_needed",
     "read",
+    "read_scored",
     "row_counts",
+    "to_measure",
 ]

@@ -76,7 +76,7 @@ def read(
         "offset": None if offset is None else weight(offset, "offset", n_rows),
     }
     for name, given in (("y", y), ("sample_weight", sample_weight), ("offset", offset)):
-        _refuse_other_rows(X, given, name)
+        refuse_other_rows(X, given, name)
     matrix, parts = aligned(matrix, parts)
     return _table(matrix, parts, n_features, names)
 
@@ -93,10 +93,10 @@ def measure_needed(X: Any, y: Any = None, sample_weight: Any = None, offset: Any
     True where X is lazy with unknown chunk lengths and one of the others has known ones, or is in
     memory. Then compute ``row_counts(X)`` and pass the result to ``read`` as ``lengths``.
     """
-    if not _uncounted(X):
+    if not uncounted(X):
         return False
     others = [part for part in (y, sample_weight, offset) if part is not None and not np.isscalar(part)]
-    return not all(_uncounted(part) for part in others)
+    return not all(uncounted(part) for part in others)
 
 
 def row_counts(X: Any) -> Any:
@@ -135,7 +135,7 @@ def _count(block: AnyArray) -> AnyArray:
     return np.array([len(block)], dtype=np.int64)
 
 
-def _uncounted(values: Any) -> bool:
+def uncounted(values: Any) -> bool:
     """Say whether an object is lazy with chunks of unknown lengths."""
     if isinstance(values, (dd.DataFrame, dd.Series, dd.Index)):
         return True
@@ -144,7 +144,7 @@ def _uncounted(values: Any) -> bool:
     return isinstance(values, da.Array) and not known(rows_of(values))
 
 
-def _refuse_other_rows(X: Any, given: Any, name: str) -> None:
+def refuse_other_rows(X: Any, given: Any, name: str) -> None:
     """Complain where labels say that the rows of two containers do not belong together."""
     if isinstance(X, xr.DataArray) and isinstance(given, xr.DataArray):
         refuse_other_labels(X, given, name)
