@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
-from daskml_dist.kernels.sketch import LAST_KEY, Keys, Sketch, folded, keys, merged, sketch
+from daskml_dist.kernels.sketch import LAST_KEY, MOST, Keys, Sketch, folded, keys, merged, sketch
 from daskml_dist.types import AnyArray, Chunk
 
 Grouping = Literal["class", "own class", "own class, pooled"]
@@ -45,7 +45,7 @@ class ScoreSketch(Kernel[Sketch]):
 
     n_classes: int
     grouping: Grouping = "class"
-    most: int = 1 << 19
+    most: int = MOST
     window: Window | None = None
     sum_to_one: bool = False
 

@@ -24,6 +24,9 @@ from daskml_dist.types import AnyArray, FloatArray
 
 Keys = NDArray[np.uint64]
 
+MOST = 1 << 19
+"""Bins of a sketch unless somebody says otherwise: 28 bytes each, or 54 with weights."""
+
 LAST_KEY = (1 << 64) - 1
 """No number has a greater key."""
 
@@ -70,13 +73,14 @@ def numbers(keys: Keys) -> FloatArray:
 
 def sketch(numbers: Keys, group: NDArray[np.int32], weight: FloatArray | None, most: int) -> Sketch:
     """The numbers with these keys, in at most ``most`` bins (or two a group, where these are more)."""
-    order, starts = _bins(group, numbers, 0)
-    low, weights = numbers[order][starts], None
+    order = np.lexsort((numbers, group))
+    group, low, weights = group[order], numbers[order], None
+    starts = _starts(group, low, 0)
     if weight is not None:
         weights = ExactSum.of(np.add.reduceat(weight[order], starts)[None])
-    rows = np.diff(starts, append=order.shape[0])
-    whole = Sketch(0, group[order][starts], low, low, rows, weights)
-    return whole if low.shape[0] <= most else merged([whole], most)
+    rows, group, low = np.diff(starts, append=len(order)), group[starts], low[starts]
+    whole = Sketch(0, group, low, low, rows, weights)
+    return whole if len(low) <= most else merged([whole], most)
 
 
 def merged(parts: Sequence[Sketch], most: int) -> Sketch:
@@ -84,12 +88,15 @@ def merged(parts: Sequence[Sketch], most: int) -> Sketch:
     group, low, high, rows = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("group", "low", "high", "rows")
     )
-    order, starts = _bins(group, low, shift := _shift(group, low, max(part.shift for part in parts), most))
+    order = np.lexsort((low, group))
+    group, low = group[order], low[order]
+    shift = _shift(group, low, max(part.shift for part in parts), most)
+    starts = _starts(group, low, shift)
     weights = [part.weight for part in parts if part.weight is not None]
     return Sketch(
         shift,
-        group[order][starts],
-        low[order][starts],
+        group[starts],
+        low[starts],
         np.maximum.reduceat(high[order], starts),
         np.add.reduceat(rows[order], starts),
         ExactSum.side_by_side(weights).runs(order, starts) if weights else None,
@@ -113,18 +120,10 @@ def _magnitude(one: Sketch) -> int:
     return len(one.low).bit_length()
 
 
-def _bins(group: NDArray[np.int32], low: Keys, shift: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The order by group and key, and where in it each bin starts."""
-    order = np.lexsort((low, group))
-    return order, np.concatenate([[0], 1 + np.flatnonzero(_differ(group[order], low[order], shift))])
-
-
 def _shift(group: NDArray[np.int32], low: Keys, shift: int, most: int) -> int:
-    """The fewest bits to drop, at least ``shift``, so that at most ``most`` bins are left."""
-    if low.shape[0] <= most:
+    """The fewest bits to drop, at least ``shift``, so that at most ``most`` bins are left; all is sorted."""
+    if len(low) <= most:
         return shift
-    order = np.lexsort((low, group))
-    group, low = group[order], low[order]
 
     def few_enough(bits: int) -> bool:
         return int(_differ(group, low, bits).sum()) < most
@@ -132,7 +131,12 @@ def _shift(group: NDArray[np.int32], low: Keys, shift: int, most: int) -> int:
     return bisect_left(range(63), True, lo=shift, key=few_enough)
 
 
+def _starts(group: NDArray[np.int32], low: Keys, shift: int) -> NDArray[np.intp]:
+    """Where each bin starts."""
+    return np.concatenate([[0], 1 + np.flatnonzero(_differ(group, low, shift))])
+
+
 def _differ(group: NDArray[np.int32], low: Keys, shift: int) -> NDArray[np.bool_]:
-    """Where one bin ends and the next one begins, in sorted bins."""
+    """Where one bin ends and the next one begins."""
     low = low >> np.uint64(shift)
     return np.asarray((group[1:] != group[:-1]) | (low[1:] != low[:-1]))

@@ -10,8 +10,8 @@ import numpy as np
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.raw import number_column
 from daskml_dist.kernels.score_sketch import Window
-from daskml_dist.kernels.sketch import Sketch, folded, keys, merged, sketch
-from daskml_dist.kernels.survey import check_weights
+from daskml_dist.kernels.sketch import MOST, Sketch, folded, keys, merged, sketch
+from daskml_dist.kernels.survey import check_weight_sum, check_weights
 from daskml_dist.types import Chunk
 
 
@@ -20,7 +20,7 @@ from daskml_dist.types import Chunk
 class TargetSketch(Kernel[Sketch]):
     """The columns of y, (n,) or (n, t), each a group; ``most``, ``window``: see ``ScoreSketch``."""
 
-    most: int = 1 << 19
+    most: int = MOST
     window: Window | None = None
     reads_features: ClassVar[bool] = False
 
@@ -44,4 +44,7 @@ class TargetSketch(Kernel[Sketch]):
         return folded(gathered, self.most)
 
     def finish(self, total: Total) -> Sketch:
-        return merged([total.gathered[key] for key in sorted(total.gathered)], self.most)
+        found = merged([total.gathered[key] for key in sorted(total.gathered)], self.most)
+        if self.window is None:
+            check_weight_sum(float(found.weights.sum()))
+        return found

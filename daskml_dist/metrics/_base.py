@@ -21,7 +21,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import DaskmlDistError, InvalidData
 from daskml_dist.fit.data import settle
 from daskml_dist.kernels import Coding, Kernel, LabelSurvey, LabelSurveyAnswer, Question
 from daskml_dist.losses import Squared
@@ -108,7 +108,7 @@ def speaking_of(names: Mapping[str, str]) -> Iterator[None]:
     word = re.compile(rf"(?<![\w'\"`.])({'|'.join(names)})(?![\w'\"`])")
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except DaskmlDistError as error:
         error.args = tuple(
             word.sub(lambda found: names[found[0]], text) if isinstance(text, str) else text
             for text in error.args

@@ -9,15 +9,16 @@ from typing import Any, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.kernels import Grouping, ScoreSketch, Sketch, Window
+from daskml_dist.kernels.sketch import MOST
 from daskml_dist.metrics._base import Scored
 from daskml_dist.metrics._thresholds import Bins, View, bins_of, resolved
 from daskml_dist.types import AnyArray, FloatArray
 
 Method = Literal["exact", "binned"]
 
-BINS = 1 << 19
+BINS = MOST
 """Bins of a sketch, and rows that are looked into at once: what one task has to hold of all scores."""
 
 
@@ -90,6 +91,21 @@ def rehearsal(classes: AnyArray, columns: int) -> tuple[AnyArray, FloatArray]:
     """One row of each class with the same scores, that scikit-learn may complain about."""
     scores = np.full((len(classes), columns), 1.0 / columns)
     return classes, scores[:, 0] if columns == 1 else scores
+
+
+def refuse_columns(data: Scored, expected: int) -> None:
+    """Complain about scores that have not one column, or not one for each of several classes."""
+    if data.columns == expected:
+        return
+    if expected == 1:
+        raise InvalidData(
+            f"y_score has {data.columns} columns, and one score a row is expected. Of the probabilities of "
+            "two classes, pass those of the positive one, for instance y_score[:, 1]."
+        )
+    raise InvalidData(
+        f"y_score has {data.columns} column(s), and y_true has {expected} classes. A column for each of them "
+        "is expected, in sorted order."
+    )
 
 
 def position(classes: AnyArray, label: Any) -> int | None:

@@ -20,6 +20,7 @@ from daskml_dist.metrics._ranking import (
     own_class,
     position,
     ranking,
+    refuse_columns,
     refuse_other_methods,
     rehearsal,
     with_positives,
@@ -198,6 +199,8 @@ def _roc(
     """The area, from one pass or as many as it takes."""
     with scored(y_true, y_score, sample_weight, scheduler, labels="targets", name="y_score") as data:
         survey = data.survey()
+        if len(survey.classes) <= 2 and data.columns == 2:
+            refuse_columns(data, 1)
         sklearn_metrics.roc_auc_score(
             *rehearsal(survey.classes, data.columns),
             average=average,
@@ -294,6 +297,7 @@ def _precision(
     with scored(y_true, y_score, sample_weight, scheduler, labels="targets", name="y_score") as data:
         survey = data.survey()
         classes = survey.classes
+        refuse_columns(data, 1 if len(classes) <= 2 else len(classes))
         sklearn_metrics.average_precision_score(
             *rehearsal(classes, data.columns),
             average=average,

@@ -11,7 +11,15 @@ from sklearn import metrics as sklearn_metrics
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels.sketch import numbers
 from daskml_dist.metrics._base import scored
-from daskml_dist.metrics._ranking import Method, position, ranking, refuse_other_methods, rehearsal, untied
+from daskml_dist.metrics._ranking import (
+    Method,
+    position,
+    ranking,
+    refuse_columns,
+    refuse_other_methods,
+    rehearsal,
+    untied,
+)
 from daskml_dist.types import AnyArray, FloatArray
 
 MOST_POINTS = 1 << 24
@@ -109,6 +117,7 @@ def _thresholds(
     refuse_other_methods(method)
     with scored(y_true, y_score, sample_weight, scheduler, labels="targets", name="y_score") as data:
         survey = data.survey()
+        refuse_columns(data, 1)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore"

@@ -17,12 +17,12 @@ from daskml_dist.kernels import (
     TargetSketch,
     Window,
 )
-from daskml_dist.kernels.sketch import numbers
+from daskml_dist.kernels.sketch import MOST, numbers
 from daskml_dist.metrics._base import Scored, refuse_other_widths, scored, undefined
 from daskml_dist.metrics.regression import refuse_other_levels
 from daskml_dist.types import FloatArray
 
-BINS = 1 << 19
+BINS = MOST
 """Bins of a sketch of the target; with more different targets, its quantile takes a pass or two more."""
 
 
