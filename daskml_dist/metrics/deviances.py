@@ -122,7 +122,7 @@ def d2_tweedie_score(
     Examples
     --------
     >>> d2_tweedie_score([0.5, 1, 2.5, 7], [1, 1, 5, 3.5], power=1)
-    0.324...
+    0.487...
     """
     _refuse_other_powers(power)
     with scored(y_true, y_pred, sample_weight, scheduler) as data:

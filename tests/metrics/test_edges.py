@@ -197,6 +197,20 @@ def test_labels_of_pandas() -> None:
         assert metrics.mean_absolute_error(series, Y) == 0.0
 
 
+def test_several_classes_of_pandas() -> None:
+    words = np.array(["a", "b", "c"])[np.arange(10) % 3]
+    chances = np.random.default_rng(2).dirichlet(np.ones(3), 10)
+    for dtype in ("category", "string", object, "str"):
+        series = pd.Series(words).astype(dtype)
+        for name, options in (
+            ("roc_auc_score", {"multi_class": "ovr"}),
+            ("log_loss", {}),
+            ("brier_score_loss", {}),
+        ):
+            expected = getattr(sklearn.metrics, name)(words, chances, **options)
+            assert getattr(metrics, name)(series, chances, **options) == pytest.approx(expected, rel=1e-14)
+
+
 def test_columns_of_one() -> None:
     """(n, 1) is (n,), without a warning, wherever scikit-learn says so."""
     for make in (np.asarray, cut(ROWS), lambda column: pd.DataFrame(column)):
