@@ -109,6 +109,22 @@ def test_exact_is_exact_however_little_fits(
     assert len(few_bins) <= 3 * ROWS // FEW
 
 
+@pytest.mark.parametrize("seed", range(40))
+@every_area
+def test_small_random_rows(area: Any, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, bracket, theirs, options = area
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(2, 60))
+    y = (rng.random(rows) < rng.random()).astype(int)
+    y[:2] = 0, 1
+    score = rng.standard_normal(rows) * 10.0 ** rng.integers(-300, 300, rows)
+    score = [score, np.round(rng.standard_normal(rows), 1), rng.integers(0, 3, rows) * 1.0][seed % 3]
+    monkeypatch.setattr(_ranking, "BINS", int(rng.integers(4, 20)))
+    expected = theirs(y, score, **options)
+    check_bracket(bracket(y, score, **options), expected)
+    assert mine(y, score, **options) == pytest.approx(expected, rel=1e-13)
+
+
 def test_the_bracket_narrows_with_the_bins(monkeypatch: pytest.MonkeyPatch) -> None:
     y, score, _ = ROWS_OF["ties"]
     widths = []
