@@ -16,8 +16,8 @@ from daskml_dist.metrics import Bracket, _ranking, curves, explained
 from daskml_dist.metrics._base import Scored
 from tests.metrics.containers import cut
 
-ROWS = 3000
-CHUNKS = (1000, 1, 0, 499, 1500)
+ROWS = 1200
+CHUNKS = (500, 1, 0, 699)
 FEW = 64
 
 
@@ -32,8 +32,8 @@ def _rows(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return y, score, np.where(rng.random(ROWS) < 0.1, 0.0, rng.random(ROWS))
 
 
-PERFECT = (np.repeat([0, 1], 1500), np.arange(3000.0), np.ones(ROWS))
-REVERSED = (np.repeat([1, 0], 1500), np.arange(3000.0), np.ones(ROWS))
+PERFECT = (np.repeat([0, 1], ROWS // 2), np.arange(1.0 * ROWS), np.ones(ROWS))
+REVERSED = (np.repeat([1, 0], ROWS // 2), np.arange(1.0 * ROWS), np.ones(ROWS))
 ROWS_OF = {"ties": _rows(1), "more ties": _rows(2), "perfect": PERFECT, "reversed": REVERSED}
 every_rows = pytest.mark.parametrize("rows", ROWS_OF.values(), ids=ROWS_OF)
 AREAS = {
@@ -109,7 +109,7 @@ def test_exact_is_exact_however_little_fits(
     assert len(few_bins) <= 3 * ROWS // FEW
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 @every_area
 def test_small_random_rows(area: Any, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, bracket, theirs, options = area
@@ -141,9 +141,9 @@ def test_ties_do_not_widen_a_bracket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of all rows at one score, which fills no bin with anything else."""
     rng = np.random.default_rng(4)
     y, score = rng.integers(0, 2, ROWS), np.where(rng.random(ROWS) < 0.5, 0.0, 1.0 + rng.random(ROWS))
-    monkeypatch.setattr(_ranking, "BINS", 1024)
+    monkeypatch.setattr(_ranking, "BINS", 512)
     low, value, high = metrics.roc_auc_bracket(y, score)
-    assert high - low < 0.002
+    assert high - low < 0.005
     assert metrics.roc_auc_score(y, score, method="binned") == value
 
 
@@ -214,7 +214,7 @@ def test_an_exact_curve_of_too_many_points_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(_ranking, "BINS", FEW)
     monkeypatch.setattr(curves, "MOST_POINTS", 1000)
     y, score, _ = ROWS_OF["perfect"]
-    with pytest.raises(InvalidData, match=r"has 2,9.. rows .* 1,000 points at most. Use method='binned'"):
+    with pytest.raises(InvalidData, match=r"has 1,1.. rows .* 1,000 points at most. Use method='binned'"):
         metrics.roc_curve(y, score)
     assert len(metrics.roc_curve(y, score, method="binned")[0]) > 2
 

@@ -92,7 +92,7 @@ def test_a_pass_is_a_few_tasks_whatever_the_chunks(client: Client, monkeypatch: 
         return found
 
     monkeypatch.setattr(Scored, "ask", counting)
-    y = da.from_array(np.arange(1000) % 2, chunks=5)
+    y = da.from_array(np.arange(1000) % 2, chunks=25)
     metrics.accuracy_score(y, y)
     metrics.roc_auc_score(y, y)
     metrics.r2_score(y, y)
