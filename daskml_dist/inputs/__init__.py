@@ -6,6 +6,7 @@ from daskml_dist.inputs._lazy import is_lazy, made_lazy
 from daskml_dist.inputs._read import measure_needed, read
 from daskml_dist.inputs._recognise import features_of, kind_of
 from daskml_dist.inputs._rows import chunk_rows, column_in_chunks, index_needed, row_counts, take
+from daskml_dist.inputs._scored import read_scored, to_measure
 
 __all__ = [
     "Chosen",
@@ -20,6 +21,8 @@ __all__ = [
     "made_lazy",
     "measure_needed",
     "read",
+    "read_scored",
     "row_counts",
     "take",
+    "to_measure",
 ]

@@ -21,8 +21,10 @@ _COLUMN_VECTOR = (
 )
 
 
-def target(values: Any, *, multi_output: bool, estimator: object) -> Any:
+def target(values: Any, *, multi_output: bool, estimator: object, name: str = "y") -> Any:
     """The target as a NumPy or dask array (n,), or (n, t) where ``multi_output`` allows it.
+
+    ``name`` is what messages call it.
 
     Raises
     ------
@@ -31,9 +33,9 @@ def target(values: Any, *, multi_output: bool, estimator: object) -> Any:
     NonFiniteData
         It is in memory and contains NaN, infinity or missing values.
     """
-    array = container_of(values, "y").column(values, "y")
+    array = container_of(values, name).column(values, name)
     if is_lazy(array):
-        return _target_dtype(_lazy_shape(array, multi_output))
+        return _target_dtype(_lazy_shape(array, multi_output, name), name)
     if multi_output:
         array = check_array(
             array,
@@ -41,19 +43,19 @@ def target(values: Any, *, multi_output: bool, estimator: object) -> Any:
             dtype=None,
             ensure_all_finite=False,
             ensure_min_samples=0,
-            input_name="y",
+            input_name=name,
             estimator=estimator,
         )
         if array.ndim == 2 and array.dtype.kind == "O":
             array = array.astype(np.float64)
     else:
-        array = column_or_1d(array, warn=True)
-    array = _target_dtype(array)
-    refuse_nonfinite(array, "y")
+        array = column_or_1d(array, warn=True, input_name=name)
+    array = _target_dtype(array, name)
+    refuse_nonfinite(array, name)
     return array
 
 
-def _lazy_shape(array: Any, multi_output: bool) -> Any:
+def _lazy_shape(array: Any, multi_output: bool, name: str) -> Any:
     """A lazy target in the same shape as scikit-learn gives to one in memory."""
     if array.ndim == 1:
         return array
@@ -62,19 +64,19 @@ def _lazy_shape(array: Any, multi_output: bool) -> Any:
     if array.ndim == 2 and array.shape[1] == 1:
         warnings.warn(_COLUMN_VECTOR, DataConversionWarning, stacklevel=2)
         return array[:, 0]
-    raise InvalidData(f"y should be a 1d array, got an array of shape {array.shape} instead.")
+    raise InvalidData(f"{name} should be a 1d array, got an array of shape {array.shape} instead.")
 
 
-def _target_dtype(array: Any) -> Any:
+def _target_dtype(array: Any, name: str) -> Any:
     """Refuse what is no target: complex numbers, dates, and columns of words."""
     kind = array.dtype.kind
     if kind == "c":
-        raise InvalidData(f"Complex data not supported: y is {array.dtype}.")
+        raise InvalidData(f"Complex data not supported: {name} is {array.dtype}.")
     if kind not in REAL_KINDS + "OUST":
-        raise InvalidData(f"y is of dtype {array.dtype}; numbers or class labels are expected.")
+        raise InvalidData(f"{name} is of dtype {array.dtype}; numbers or class labels are expected.")
     if array.ndim == 2 and (kind not in REAL_KINDS or array.shape[1] == 0):
         raise InvalidData(
-            f"y has shape {array.shape} and dtype {array.dtype}; several targets must be numbers."
+            f"{name} has shape {array.shape} and dtype {array.dtype}; several targets must be numbers."
         )
     return array.astype(np.float64) if array.dtype == np.longdouble else array
 

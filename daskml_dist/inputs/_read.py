@@ -79,7 +79,7 @@ def read(
     }
     given_parts = {"y": y, "sample_weight": sample_weight, "offset": offset, "groups": groups}
     for name, given in given_parts.items():
-        _refuse_other_rows(X, given, name)
+        refuse_other_rows(X, given, name)
     matrix, parts = aligned(matrix, parts)
     return _table(matrix, parts, n_features, names)
 
@@ -104,7 +104,7 @@ def measure_needed(
     return not all(uncounted(part) for part in others if part is not None and not np.isscalar(part))
 
 
-def _refuse_other_rows(X: Any, given: Any, name: str) -> None:
+def refuse_other_rows(X: Any, given: Any, name: str) -> None:
     """Complain where labels say that the rows of two containers do not belong together."""
     if isinstance(X, xr.DataArray) and isinstance(given, xr.DataArray):
         refuse_other_labels(X, given, name)

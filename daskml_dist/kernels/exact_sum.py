@@ -14,6 +14,7 @@ summation", IEEE Trans. Computers 64 (2015). The error is below count * 2^-64 of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -72,6 +73,22 @@ class ExactSum:
         top = np.maximum(self.top, other.top)
         digits = _lowered(self.digits, top - self.top) + _lowered(other.digits, top - other.top)
         return ExactSum(digits, top, special, self.shape)
+
+    @classmethod
+    def side_by_side(cls, sums: Sequence[ExactSum]) -> ExactSum:
+        """The elements of several sums of finite addends, one after the other."""
+        assert all(one.all_finite for one in sums)
+        digits = np.concatenate([one.digits for one in sums], axis=1)
+        top = np.concatenate([one.top for one in sums])
+        return cls(digits, top, None, top.shape)
+
+    def runs(self, order: NDArray[np.intp], starts: NDArray[np.intp]) -> ExactSum:
+        """Elements added up in groups: group i is of the elements ``order[starts[i] : starts[i + 1]]``."""
+        digits, tops = self.digits[:, order], self.top[order]
+        top = np.maximum.reduceat(tops, starts)
+        raised = np.repeat(top, np.diff(starts, append=order.shape[0]))
+        sums = np.add.reduceat(_lowered(digits, raised - tops), starts, axis=1)
+        return ExactSum(sums, top, None, top.shape)
 
     def value(self) -> FloatArray:
         """The sum, rounded to float64, in the shape of the addends."""

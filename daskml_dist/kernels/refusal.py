@@ -53,5 +53,5 @@ def _describe(name: str, part: AnyArray, bad: AnyArray, chunk_id: int) -> str:
     column = f", column {first[1]}" if part.ndim == 2 else ""
     return (
         f"Input {name} contains {what}: {int(bad.sum())} value(s) that are not finite in chunk {chunk_id}, "
-        f"the first in row {first[0]} of the chunk{column}. Impute or drop these rows before fitting."
+        f"the first in row {first[0]} of the chunk{column}. Impute or drop these rows."
     )

@@ -9,11 +9,11 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.refusal import refuse_missing, refuse_non_finite
+from daskml_dist.kernels.raw import label_column, number_column, peeled
+from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
 
-_PEELED = 8  # labels that are looked for one by one before all of them are sorted
 _LEAST_WEIGHT = 1e-290  # for a sum of weights: products with it must not lose digits
 _MANY = 1000  # distinct labels in one chunk from which on y is taken for a number
 
@@ -39,7 +39,7 @@ class LabelSurvey(Kernel[LabelSurveyAnswer]):
     reads_features: ClassVar[bool] = False
 
     def chunk(self, chunk: Chunk) -> Part:
-        y = _labels(chunk)
+        y = label_column(chunk.y, "y", chunk.id)
         check_weights(chunk)
         counted: dict[Any, AnyArray] = {}
         for label, where in _split(y, chunk.id):
@@ -82,7 +82,7 @@ class TargetSurvey(Kernel[TargetSurveyAnswer]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.y is not None
-        y = _numbers(chunk)
+        y = number_column(chunk.y, "y", chunk.id)
         check_weights(chunk)
         complaint = self.loss.complain(y)
         if complaint is not None:
@@ -144,31 +144,6 @@ def offset_worth(loss: Loss, total: Total) -> float:
     return worth if np.isfinite(worth) else float(margin / weight)
 
 
-def _labels(chunk: Chunk) -> AnyArray:
-    """The labels of a chunk, none of them missing."""
-    y = chunk.y
-    assert y is not None
-    if y.ndim != 1:
-        raise InvalidData(f"y should be a 1d array of labels, got an array of shape {y.shape} instead.")
-    if y.dtype.kind == "f":
-        refuse_non_finite(Chunk(chunk.id, None, y))
-        if not np.array_equal(y, np.floor(y)):
-            raise InvalidData(
-                "Unknown label type: continuous. A classifier expects classes, and y holds fractions "
-                f"such as {y[y != np.floor(y)][0]!r} (chunk {chunk.id}). Maybe you want a regressor."
-            )
-    if y.dtype.kind == "O":
-        refuse_missing("y", y, chunk.id)
-        if len({type(label) for label in y.tolist()} & {str, bytes}) and not all(
-            isinstance(label, str) for label in y.tolist()
-        ):
-            raise InvalidData(
-                f"Unknown label type: strings and other objects are mixed in chunk {chunk.id} of y. Convert "
-                "y to one type, for example y.astype(str)."
-            )
-    return y
-
-
 def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
     """Each label of y with the mask of its rows; labels are peeled off one by one while they are few."""
     found = peeled(y)
@@ -181,35 +156,6 @@ def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
             "not supported. Maybe you want a regressor."
         )
     return [(label, codes == code) for code, label in enumerate(labels.tolist())]
-
-
-def peeled(y: AnyArray) -> list[tuple[Any, AnyArray]] | None:
-    """Each label of y with the mask of its rows, in order of appearance; None where labels are not few."""
-    found: list[tuple[Any, AnyArray]] = []
-    rest = np.ones(y.shape[0], dtype=bool)
-    while rest.any():
-        if len(found) == _PEELED:
-            return None
-        label = y[np.argmax(rest)]
-        where = np.asarray(y == label)
-        rest &= ~where
-        found.append((label.item() if isinstance(label, np.generic) else label, where))
-    return found
-
-
-def _numbers(chunk: Chunk) -> AnyArray:
-    y = chunk.y
-    assert y is not None
-    if y.dtype.kind in "OUS":
-        try:
-            y = y.astype(np.float64)
-        except (TypeError, ValueError) as cause:
-            raise InvalidData(
-                f"y is not numeric in chunk {chunk.id} (dtype {y.dtype}); a regressor expects numbers."
-            ) from cause
-    y = y.astype(np.float64, copy=False)
-    refuse_non_finite(Chunk(chunk.id, None, y))
-    return y
 
 
 def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:

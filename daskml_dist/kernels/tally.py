@@ -10,8 +10,8 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.raw import peeled
 from daskml_dist.kernels.refusal import refuse_missing
-from daskml_dist.kernels.survey import peeled
 from daskml_dist.splits import Asks, Folds, Tally
 from daskml_dist.types import AnyArray, Chunk
 

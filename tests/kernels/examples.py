@@ -12,20 +12,29 @@ import numpy as np
 from daskml_dist.kernels import (
     TSQR,
     Accuracy,
+    Deviations,
     FoldTally,
     Glimpse,
     GroupTally,
     HessianVector,
     Kernel,
+    LabelPairs,
     LabelSurvey,
     LabelTally,
     LeverageSample,
     Moments,
+    PinballError,
     Point,
+    Probabilities,
     RowTally,
     Sample,
+    ScoreSketch,
+    SquaredError,
     Sweep,
+    TargetMean,
+    TargetSketch,
     TargetSurvey,
+    Window,
 )
 from daskml_dist.losses import Logistic, Poisson, Squared
 from daskml_dist.splits import KFold, StratifiedKFold, Tally
@@ -85,6 +94,25 @@ def rows_of_classes() -> Tally:
     return Tally(np.array([(chunk.y[:, None] == classes).sum(axis=0) for chunk in chunks()]), classes)
 
 
+def label_chunks() -> list[Chunk]:
+    """Chunks of labels as predictions: X (n, 1) without fractions."""
+    return [replace(c, X=np.round(c.X[:, :1] / 3.0)) for c in chunks() if c.X is not None]
+
+
+def many_targets() -> list[Chunk]:
+    """Chunks with as many targets as features."""
+    return [replace(c, y=np.round(c.X[:, ::-1] * 2.0)) for c in chunks() if c.X is not None]
+
+
+def probability_chunks(weighted: bool = True) -> list[Chunk]:
+    """Chunks of the probabilities of four classes, and the classes that happened."""
+    rng = np.random.default_rng(4)
+    made = [
+        replace(c, y=rng.integers(0, 4, len(c.y)) * 1.0) for c in chunks(weighted=weighted) if c.y is not None
+    ]
+    return [replace(c, X=rng.dirichlet(np.ones(4), len(c.y))) for c in made if c.y is not None]
+
+
 @dataclass(frozen=True)
 class Case:
     """A question and the chunks it is asked of."""
@@ -104,6 +132,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: FoldTally(KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])))),
         Case(lambda: FoldTally(StratifiedKFold(3).settle(rows_of_classes()))),
     ],
+    "Deviations": [
+        Case(lambda: Deviations(SquaredError(), np.full(FEATURES, 0.3)), many_targets),
+        Case(lambda: Deviations(PinballError(0.3)), many_targets),
+    ],
     "Glimpse": [Case(lambda: Glimpse(16))],
     "GroupTally": [
         Case(GroupTally, lambda: named(2, 40)),
@@ -111,6 +143,7 @@ CASES: dict[str, list[Case]] = {
         Case(GroupTally, lambda: named(2, 300, np.float64)),
     ],
     "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
+    "LabelPairs": [Case(LabelPairs, label_chunks)],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
     "LabelTally": [
         Case(LabelTally),
@@ -130,7 +163,17 @@ CASES: dict[str, list[Case]] = {
     ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
     "RowTally": [Case(RowTally)],
+    "Probabilities": [
+        Case(lambda: Probabilities("logarithmic", (0, 1, 2, 3)), probability_chunks),
+        Case(lambda: Probabilities("quadratic", (3, 1, 2, 0)), lambda: probability_chunks(weighted=False)),
+    ],
     "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
+    "ScoreSketch": [
+        Case(lambda: ScoreSketch(2)),
+        Case(lambda: ScoreSketch(4, "own class", most=20), probability_chunks),
+        Case(lambda: ScoreSketch(4, "own class, pooled", most=9), lambda: probability_chunks(weighted=False)),
+        Case(lambda: ScoreSketch(2, most=50, window=Window(2, 1 << 62))),
+    ],
     "Sweep": [
         Case(lambda: Sweep(Logistic(), point())),
         Case(lambda: Sweep(Logistic(), point(), compiled=True)),
@@ -149,6 +192,8 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: Sweep(Squared(), point(3), hessian=True), lambda: chunks(weighted=False)),
     ],
     "TSQR": [Case(lambda: TSQR(SHIFT, np.array([0.4])))],
+    "TargetMean": [Case(TargetMean, many_targets)],
+    "TargetSketch": [Case(lambda: TargetSketch(most=12), many_targets), Case(TargetSketch)],
     "TargetSurvey": [Case(lambda: TargetSurvey(Poisson()))],
 }
 EVERY_CASE = [(f"{name}-{i}", case) for name, cases in CASES.items() for i, case in enumerate(cases)]
