@@ -1,5 +1,6 @@
 """The spine: a whole training, from containers to a verified optimum."""
 
+from daskml_dist.fit.crossing import Crossed, cross
 from daskml_dist.fit.data import settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.scoring import score
@@ -7,11 +8,13 @@ from daskml_dist.fit.spine import fit
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 
 __all__ = [
+    "Crossed",
     "Interrupted",
     "Outcome",
     "RULES",
     "Ruled",
     "Training",
+    "cross",
     "fit",
     "rule_of",
     "score",

@@ -24,6 +24,7 @@ class Log:
         )
         self.hands, self.began = hands, time.monotonic()
         self.asked, self.passes, self.rows = "", 0, problem.rows
+        self.state = State()
         self.id = uuid4().hex
         info = FitInfo(
             self.id,
@@ -36,8 +37,9 @@ class Log:
         )
         self.listeners.begin(info)
 
-    def heard(self, state: State, turn: Turn | None) -> State:
+    def heard(self, state: State, turn: Turn | None) -> None:
         """Note a step if the last question was a pass that told something of the objective."""
+        self.state = state  # known before anybody hears of it: Ctrl-C may come meanwhile
         if state.progress is not None and state.passes > self.passes:
             cost = self.hands.cost
             progress = state.progress
@@ -58,8 +60,7 @@ class Log:
             )
         self.passes = state.passes
         self.asked = "" if turn is None else type(turn.question.kernel).__name__
-        return state
 
-    def ended(self, status: Any, state: State) -> None:
+    def ended(self, status: Any) -> None:
         """Tell that the conversation is over."""
-        self.listeners.end(FitEnd(self.id, status, "", state.passes, time.monotonic() - self.began))
+        self.listeners.end(FitEnd(self.id, status, "", self.state.passes, time.monotonic() - self.began))

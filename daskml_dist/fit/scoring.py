@@ -11,14 +11,11 @@ from daskml_dist import inputs
 from daskml_dist.cluster import connect
 from daskml_dist.fit.data import read, settle
 from daskml_dist.fit.training import Training
-from daskml_dist.kernels import Accuracy, Coding, Point, Question, Sweep, SweepAnswer, TargetSurvey
-from daskml_dist.types import AnyArray
+from daskml_dist.kernels import Coding, Point, Question, Sweep, SweepAnswer, TargetSurvey
 
 
-def score(
-    training: Training, point: Point, classes: AnyArray | None, X: Any, y: Any, sample_weight: Any
-) -> float:
-    """Accuracy of a classifier; the share of the null deviance that a regressor explains (r2 for squares)."""
+def score(training: Training, point: Point, X: Any, y: Any, sample_weight: Any) -> float:
+    """The share of the null deviance that a regressor explains (r2 for squares)."""
     hands = connect(training.scheduler, lazy=inputs.is_lazy(X, y, sample_weight))
     try:
         table = read(training, hands, X, y, sample_weight, None)
@@ -28,9 +25,7 @@ def score(
         scores = []
         for number, target in enumerate(targets):
             settle(hands, target)
-            hands.code(Coding(classes))
-            if classes is not None:
-                return hands.answer(Question(Accuracy(point)))
+            hands.code(Coding())
             mean = float(hands.answer(Question(TargetSurvey(training.loss))).mean)
             both = Point(
                 np.stack([point.w[number], np.zeros_like(point.w[number])]),

@@ -11,12 +11,13 @@ from typing import Any
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import ClusterGaveUp
+from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import read, settle
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.states import digest, fingerprint, keep, resumed
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
-from daskml_dist.solvers import Problem, Solution, Solver, State, Turn, automatic, named
+from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, named
 from daskml_dist.storage import Checkpoints
 from daskml_dist.types import AnyArray, Table
 
@@ -30,7 +31,7 @@ def fit(training: Training, X: Any, y: Any, sample_weight: Any = None, offset: A
         table = read(training, hands, X, y, sample_weight, offset)
         streamed = settle(hands, table)
         problem, classes = survey(training, hands, table, streamed)
-        solver = solver or automatic(training.loss, problem.rows, problem.parameters)
+        solver = solver or automatic(problem.loss, problem.rows, problem.parameters)
         solver.refuse_targets(problem.targets)
         return _converse(training, hands, table, problem, classes, solver)
     finally:
@@ -44,36 +45,32 @@ def _converse(
     log = Log(training, hands, problem, solver)
     store = None if training.checkpoint is None else Checkpoints(training.checkpoint)
     mark = fingerprint(training, table, problem, solver) | ({} if store is None else digest(hands))
-    conversation = solver.solve(problem, resumed(store, mark))
-    state, reply, status = State(), None, "failed"
+    status = "failed"
 
     def outcome(solution: Solution) -> Outcome:
         return Outcome(solution, problem, classes, log.history.rows(), hands.graph)
 
+    def kept(state: State) -> None:
+        if store is not None and state.progress is not None:
+            keep(store, state, mark)
+
     try:
-        while True:
-            turn: Turn = conversation.send(reply)
-            state = turn.state  # known before anybody hears of it: Ctrl-C may come meanwhile
-            log.heard(state, turn)
-            if store is not None and state.progress is not None:
-                keep(store, state, mark)
-            reply = hands.answer(turn.question)
-    except StopIteration as stop:
-        solution: Solution = stop.value
-        state = log.heard(solution.state, None)
+        solution = hold(solver.solve(problem, resumed(store, mark)), hands, log, kept)
+        log.heard(solution.state, None)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)
     except KeyboardInterrupt:
         status = "interrupted"
-        raise Interrupted(outcome(Solution(state, False)) if state.point is not None else None) from None
+        reached = log.state.point is not None
+        raise Interrupted(outcome(Solution(log.state, False)) if reached else None) from None
     except ClusterGaveUp as error:
-        if state.progress is None:
+        if log.state.progress is None:
             raise
         store = store or Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
-        where = keep(store, state, mark)
+        where = keep(store, log.state, mark)
         raise ClusterGaveUp(
-            f"{error} The state after {state.passes} passes is kept in {where}; fit again with "
+            f"{error} The state after {log.state.passes} passes is kept in {where}; fit again with "
             f"checkpoint={str(store.url)!r} to go on from it."
         ) from error
     finally:
-        log.ended(status, state)
+        log.ended(status)

@@ -46,6 +46,7 @@ def keep(store: Checkpoints, state: State, mark: dict[str, Any]) -> str:
     meta = {
         "mark": mark,
         "passes": state.passes,
+        "joint": point.joint,
         "numbers": dict(state.numbers),
         "progress": vars(state.progress),
     }
@@ -68,5 +69,7 @@ def resumed(store: Checkpoints | None, mark: dict[str, Any]) -> State | None:
     memory = {
         name.removeprefix("memory."): array for name, array in arrays.items() if name.startswith("memory.")
     }
-    point = Point(arrays["w"], arrays["b"], arrays["centre"], mark["intercept"], arrays.get("scale"))
+    point = Point(
+        arrays["w"], arrays["b"], arrays["centre"], mark["intercept"], arrays.get("scale"), meta["joint"]
+    )
     return State(meta["passes"], point, None, memory, meta["numbers"])

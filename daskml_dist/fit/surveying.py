@@ -15,70 +15,92 @@ from daskml_dist.kernels import (
     TargetSurvey,
     TargetSurveyAnswer,
 )
+from daskml_dist.losses import Loss
 from daskml_dist.solvers import Problem
 from daskml_dist.types import AnyArray, FloatArray, Table
 
 
 def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tuple[Problem, AnyArray | None]:
     """What must be known of the target before a solver can start; X is not read."""
-    classes = None
+    classes, loss = None, training.loss
     if training.labels:
-        found, weights = survey_labels(training, hands)
+        found, factors = survey_labels(training, hands)
+        hands.code(Coding(found.classes, factors))
+        weights = found.weights if factors is None else found.weights * factors
         classes, rows, offset = found.classes, found.rows, found.offset
-        total, events = float(weights.sum()), int(found.counts[1])
-        mean = weights[1:] / total
+        loss = loss_of(training, len(classes))
+        total, events, targets = float(weights.sum()), 0, 1
+        mean = weights / total
+        if len(classes) == 2:
+            mean, events = mean[1:], int(found.counts[1])
     else:
         told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
         hands.code(Coding())
         rows, total, events, offset = told.rows, told.weight_sum, told.events, told.offset
         mean = np.atleast_1d(told.mean)
+        targets = len(mean)
         refuse_endless_intercept(training, mean)
-    return (
-        Problem(
-            loss=training.loss,
-            penalty=training.penalty(total),
-            intercept=training.intercept,
-            rows=rows,
-            features=table.n_features,
-            targets=len(mean),
-            weight_sum=total,
-            events=events,
-            mean=mean,
-            offset=offset,
-            tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
-            max_passes=training.max_passes,
-            certify=training.certify,
-            streamed=streamed,
-            seed=training.seed,
-            start=training.start,
-        ),
-        classes,
+    problem = Problem(
+        loss=loss,
+        penalty=training.penalty(total),
+        intercept=training.intercept,
+        rows=rows,
+        features=table.n_features,
+        targets=targets,
+        weight_sum=total,
+        events=events,
+        mean=mean,
+        offset=offset,
+        tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
+        max_passes=training.max_passes,
+        certify=training.certify,
+        streamed=streamed,
+        seed=training.seed,
+        start=training.start,
     )
+    refuse_other_start(problem)
+    return problem, classes
 
 
-def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, FloatArray]:
-    """Find the classes and have labels coded by them; also (k,) the weight sums with the class weights in."""
+def loss_of(training: Training, n_classes: int) -> Loss:
+    """The loss for this many classes."""
+    if n_classes == 2:
+        return training.loss
+    assert training.joint is not None
+    return training.joint(n_classes)
+
+
+def refuse_other_start(problem: Problem) -> None:
+    """Refuse to start from the coefficients of other classes."""
+    if problem.start is not None and len(problem.start.w) != max(problem.margins, problem.targets):
+        raise InvalidData(
+            f"warm_start=True starts from coefficients of {len(problem.start.w)} margin(s), and y asks for "
+            f"{problem.margins}. Fit with warm_start=False, or a clone of the model."
+        )
+
+
+def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, FloatArray | None]:
+    """The classes with their rows and weights, and (k,) the factors of their weights or None."""
     found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey(training.loss)))
     weights: FloatArray = found.weights
-    refuse_classes(training.name, found.classes, weights)
-    factors = None
-    if training.class_weight is not None:
-        factors = training.class_weight(found.classes, found.counts, weights)
-    hands.code(Coding(found.classes, factors))
+    refuse_classes(training, found.classes, weights)
+    if training.class_weight is None:
+        return found, None
+    factors = training.class_weight(found.classes, found.counts, weights)
     if factors is not None:
-        weights = weights * factors
-        refuse_classes(training.name, found.classes, weights)
-    return found, weights
+        refuse_classes(training, found.classes, weights * factors)
+    return found, factors
 
 
-def refuse_classes(name: str, classes: AnyArray, weights: AnyArray) -> None:
-    """Refuse what is not a binary problem."""
+def refuse_classes(training: Training, classes: AnyArray, weights: AnyArray) -> None:
+    """Refuse one class, more than two where these are not supported, and classes without weight."""
+    name = training.name
     if len(classes) == 1:
         raise InvalidData(
             f"{name} needs samples of at least 2 classes in the data, but the data contains only one class: "
             f"{classes.tolist()[0]!r}."
         )
-    if len(classes) > 2:
+    if len(classes) > 2 and training.joint is None:
         raise InvalidData(
             "Only binary classification is supported. The type of the target is multiclass: y has "
             f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
@@ -87,8 +109,8 @@ def refuse_classes(name: str, classes: AnyArray, weights: AnyArray) -> None:
     for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
         if weight == 0.0:
             raise InvalidData(
-                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that only "
-                "one class is left. Give rows of both classes a weight above zero."
+                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that "
+                "nothing tells it from the others. Give rows of each class a weight above zero."
             )
 
 

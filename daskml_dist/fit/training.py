@@ -28,6 +28,7 @@ class Training:
     solver : "auto" or the name of a solver.
     tol, max_passes, certify, seed, start : see ``Problem``.
     labels : whether y holds classes.
+    joint : the loss where there are more than two classes, given how many; None where they are refused.
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
     scheduler : see ``cluster.connect``.
@@ -46,6 +47,7 @@ class Training:
     seed: int = 0
     start: Point | None = None
     labels: bool = False
+    joint: Callable[[int], Loss] | None = None
     class_weight: Callable[[AnyArray, AnyArray, AnyArray], FloatArray | None] | None = None
     multi_output: bool = False
     scheduler: Any = None

@@ -12,7 +12,6 @@ from daskml_dist.kernels._base import (
     finish,
     partial_answer,
 )
-from daskml_dist.kernels.accuracy import Accuracy
 from daskml_dist.kernels.coding import Coding
 from daskml_dist.kernels.deviations import (
     AbsoluteError,
@@ -25,7 +24,10 @@ from daskml_dist.kernels.deviations import (
     TweedieDeviance,
 )
 from daskml_dist.kernels.exact_sum import ExactSum
+from daskml_dist.kernels.fold_survey import FoldSurvey
 from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.joint_sums import theta_order
+from daskml_dist.kernels.judgement import Judgement, Verdict
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
@@ -38,22 +40,25 @@ from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
 from daskml_dist.kernels.tally import FoldTally, GroupTally, LabelTally, RowTally, tally
 from daskml_dist.kernels.target_mean import TargetMean, TargetMeanAnswer
 from daskml_dist.kernels.target_sketch import TargetSketch
+from daskml_dist.kernels.together import Together
 from daskml_dist.kernels.tsqr import TSQR
+from daskml_dist.kernels.view import View
 
 __all__ = [
     "AbsoluteError",
-    "Accuracy",
     "Coding",
     "Deviation",
     "Deviations",
     "DeviationsAnswer",
     "ExactSum",
+    "FoldSurvey",
     "FoldTally",
     "Glimpse",
     "GlimpseAnswer",
     "GroupTally",
     "Grouping",
     "HessianVector",
+    "Judgement",
     "Kernel",
     "LabelPairs",
     "LabelPairsAnswer",
@@ -71,8 +76,8 @@ __all__ = [
     "Probabilities",
     "ProbabilitiesAnswer",
     "Question",
-    "RowTally",
     "RelativeError",
+    "RowTally",
     "Sample",
     "ScoreSketch",
     "Sketch",
@@ -86,12 +91,16 @@ __all__ = [
     "TargetSketch",
     "TargetSurvey",
     "TargetSurveyAnswer",
+    "Together",
     "Total",
     "TweedieDeviance",
+    "Verdict",
+    "View",
     "Window",
     "answer",
     "combine",
     "finish",
     "partial_answer",
     "tally",
+    "theta_order",
 ]

@@ -9,7 +9,8 @@ import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import row_blocks
-from daskml_dist.kernels.sweep import Point, weighted
+from daskml_dist.kernels.sweep import Point
+from daskml_dist.kernels.weights import weighted
 from daskml_dist.losses import Loss
 from daskml_dist.types import Chunk, FloatArray
 
@@ -22,8 +23,8 @@ class HessianVector(Kernel[FloatArray]):
     Attributes
     ----------
     loss : the loss.
-    point : where; K = 1.
-    vectors : (m, q) in the centred coordinates (w, b). The answer has the same shape.
+    point : where; of one problem.
+    vectors : (m, q) in the coordinates of ``point.theta``. The answer has the same shape.
     """
 
     loss: Loss
@@ -32,22 +33,33 @@ class HessianVector(Kernel[FloatArray]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        along = self.point.at(self.vectors)
-        products = np.zeros((self.vectors.shape[0], chunk.X.shape[1]))
-        sums = np.zeros(self.vectors.shape[0])
+        along = [self.point.at(vector[None]) for vector in self.vectors]
+        products = np.zeros((len(along), *self.point.w.shape))
+        sums = np.zeros((len(along), len(self.point.w)))
         for where, x in row_blocks(chunk.X):
-            z = x @ self.point.w[0] + self.point.raw_intercept[0]
+            z = x @ self.point.w.T + self.point.raw_intercept  # (B, K)
             if chunk.offset is not None:
-                z += chunk.offset[where]
-            _, _, curvature = self.loss.value_slope_curvature(chunk.y[where], z)
-            if chunk.weight is not None:
-                curvature = weighted(chunk.weight[where], curvature)
-            changes = curvature * (along.w @ x.T + along.raw_intercept[:, None])  # (m, B)
-            products += changes @ x
-            sums += changes.sum(axis=1)
+                z += chunk.offset[where][:, None]
+            weight = None if chunk.weight is None else chunk.weight[where]
+            for m, direction in enumerate(along):
+                changes = self._changes(chunk.y[where], z, x @ direction.w.T + direction.raw_intercept)
+                if weight is not None:
+                    changes = weighted(weight[:, None], changes)
+                products[m] += changes.T @ x
+                sums[m] += changes.sum(axis=0)
         if self.point.intercept:
-            products = np.column_stack([products - np.outer(sums, self.point.centre), sums])
-        return Part({"products": products})
+            products -= sums[:, :, None] * self.point.centre
+        flat = products.reshape(len(along), -1)
+        return Part({"products": np.column_stack([flat, sums]) if self.point.intercept else flat})
+
+    def _changes(self, y: FloatArray, z: FloatArray, change: FloatArray) -> FloatArray:
+        """(B, K) how fast the slopes change where the margins z do by ``change``."""
+        if self.point.joint:
+            chances = self.loss.value_slope_curvature(y, z)[2]
+            change = change - np.sum(chances * change, axis=1, keepdims=True)
+            return np.asarray(chances * change)
+        curvature = self.loss.value_slope_curvature(y, z[:, 0])[2]
+        return np.asarray(curvature[:, None] * change)
 
     def finish(self, total: Total) -> FloatArray:
         return total.sums["products"]

@@ -11,7 +11,8 @@ from scipy.linalg import solve_triangular
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import row_blocks
 from daskml_dist.kernels.sample import drawn, joined
-from daskml_dist.kernels.sweep import Sweep, SweepAnswer, weighted
+from daskml_dist.kernels.sweep import Sweep, SweepAnswer
+from daskml_dist.kernels.weights import weighted
 from daskml_dist.types import Chunk, FloatArray
 
 _FLOOR = 0.1  # of the sample is drawn whatever the leverage, so that no weight exceeds ten times the mean

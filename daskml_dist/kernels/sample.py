@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
+from daskml_dist.kernels.view import fold_of
 from daskml_dist.losses import Loss
+from daskml_dist.splits import Folds
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 
@@ -30,14 +32,18 @@ class Sample(Kernel[Chunk]):
     loss : says which rows are events.
     event_rate, other_rate : the probabilities.
     seed : of the random numbers.
+    folds : where given, the groups of the sample say in which fold each row is.
     """
 
     loss: Loss
     event_rate: float
     other_rate: float
     seed: int
+    folds: Folds | None = None
 
     def chunk(self, chunk: Chunk) -> Part:
+        assert chunk.y is not None
+        chunk = replace(chunk, groups=None if self.folds is None else fold_of(chunk, self.folds))
         assert chunk.y is not None
         rate = np.where(self.loss.stratum(chunk.y), self.event_rate, self.other_rate)
         return Part(gathered={chunk.id: drawn(chunk, rate, self.seed)})
@@ -61,7 +67,8 @@ def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
     X = np.ascontiguousarray(chunk.X[rows], dtype=np.float64)
     if not np.isfinite(X).all():
         refuse_non_finite(chunk)  # here, where the row is known
-    return Chunk(0, X, chunk.y[rows], weight, offset)
+    groups = None if chunk.groups is None else chunk.groups[rows]
+    return Chunk(0, X, chunk.y[rows], weight, offset, groups)
 
 
 def joined(gathered: Mapping[int, Chunk]) -> Chunk:
@@ -78,4 +85,5 @@ def joined(gathered: Mapping[int, Chunk]) -> Chunk:
         column([chunk.y for chunk in chunks]),
         column([chunk.weight for chunk in chunks]),
         column([chunk.offset for chunk in chunks]),
+        column([chunk.groups for chunk in chunks]),
     )

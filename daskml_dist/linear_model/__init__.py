@@ -6,6 +6,7 @@ from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.huber import HuberRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
+from daskml_dist.linear_model.logistic_cv import LogisticRegressionCV
 from daskml_dist.linear_model.poisson import PoissonRegressor
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
@@ -17,6 +18,7 @@ __all__ = [
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "LogisticRegressionCV",
     "PoissonRegressor",
     "Ridge",
     "TweedieRegressor",

@@ -37,7 +37,7 @@ class LinearRegressor(RegressorMixin, LinearModel):
             return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
         check_features(self, X, reset=False)
-        return spine.score(training, self._point(), None, X, y, sample_weight)
+        return spine.score(training, self._point(), X, y, sample_weight)
 
     def _training(self) -> Training:
         raise NotImplementedError

@@ -6,38 +6,32 @@ from functools import partial
 from typing import Any, Self, final
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_is_fitted
 
-from daskml_dist import fit as spine
-from daskml_dist import inputs
-from daskml_dist.errors import InvalidData
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
-    LinearModel,
-    check_features,
-    margins,
     refuse_changed,
     refuse_common,
     refuse_outside,
     refuse_share,
     seed_of,
 )
-from daskml_dist.losses import Logistic
-from daskml_dist.penalties import L2, ElasticNet, Penalty, Unpenalised
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.linear_model._logistic import LogisticModel, factors, penalty, symmetric
+from daskml_dist.losses import Logistic, Softmax
+from daskml_dist.types import AnyArray
 
 
 @final
-class LogisticRegression(ClassifierMixin, LinearModel):
-    r"""Binary logistic regression with an L2, L1 or elastic net penalty; the same optimum as scikit-learn's.
+class LogisticRegression(LogisticModel):
+    r"""Logistic regression with an L2, L1 or elastic net penalty; the same optimum as scikit-learn's.
 
     .. math::
 
         \min_{w, b} \; C \sum_i s_i \log(1 + \exp(-t_i (x_i^T w + b)))
         + \tfrac{1 - \rho}{2} |w|_2^2 + \rho |w|_1, \quad t_i = \pm 1
+
+    More than two classes have coefficients each, and the loss is minus the logarithm of the probability of
+    the class of a row, where probabilities are the softmax of the margins.
 
     Parameters
     ----------
@@ -60,8 +54,8 @@ class LogisticRegression(ClassifierMixin, LinearModel):
 
     Attributes
     ----------
-    classes_ : (2,) labels.
-    coef_ : (1, p). intercept_ : (1,). n_iter_ : (1,) passes.
+    classes_ : (k,) labels.
+    coef_ : (1, p), or (k, p) of more than two classes. intercept_ : (1,) or (k,). n_iter_ : (1,) passes.
     n_passes_ : passes over the data. gap_ : relative gap. gap_kind_ : how it is known.
     history_ : a dict for each pass. graph_ : the last pass as a dask graph, or None.
     n_features_in_, feature_names_in_ : as in scikit-learn.
@@ -118,7 +112,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
         Parameters
         ----------
         X : (n, p) numpy, list, pandas, dask array or dataframe, or xarray.
-        y : (n,) labels of two classes: numbers, strings or bools.
+        y : (n,) labels of two classes or more: numbers, strings or bools.
         sample_weight : (n,) weights, one number, or None.
         offset : (n,) what is added to the margin, or None.
 
@@ -143,47 +137,12 @@ class LogisticRegression(ClassifierMixin, LinearModel):
         self._train(self._training(), X, y, sample_weight, offset)
         return self
 
-    def decision_function(self, X: Any) -> Any:
-        """(n,) margins x @ w + b, in the kind of X; above zero for ``classes_[1]``."""
-        check_is_fitted(self)
-        function = partial(_decision, self._point(), self._result_dtype(X))
-        return self._apply(X, function, None, self._result_dtype(X))
-
-    def predict(self, X: Any) -> Any:
-        """(n,) labels, in the kind of X."""
-        check_is_fitted(self)
-        return self._apply(X, partial(_labels, self._point(), self.classes_), None, self.classes_.dtype)
-
-    def predict_proba(self, X: Any) -> Any:
-        """(n, 2) probabilities in the order of ``classes_``, in the kind of X."""
-        check_is_fitted(self)
-        function = partial(_probabilities, self._point(), self._result_dtype(X))
-        return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
-
-    def predict_log_proba(self, X: Any) -> Any:
-        """(n, 2) logarithms of the probabilities, in the kind of X."""
-        check_is_fitted(self)
-        function = partial(_log_probabilities, self._point(), self._result_dtype(X))
-        return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy on X and y, as a number; computed on the cluster where X lives there."""
-        if not inputs.is_lazy(X, y, sample_weight):
-            return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)
-        check_features(self, X, reset=False)
-        return spine.score(self._training(), self._point(), self.classes_, X, y, sample_weight)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
     def _training(self) -> Training:
         return Training(
             name=type(self).__name__,
             loss=Logistic(),
-            penalty=partial(_penalty, self.C, self.l1_ratio),
+            joint=Softmax,
+            penalty=partial(penalty, self.C, self.l1_ratio),
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -192,7 +151,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
             seed=seed_of(self.random_state),
             start=self._start(),
             labels=True,
-            class_weight=None if self.class_weight is None else partial(_factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(factors, self.class_weight),
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,
@@ -203,55 +162,15 @@ class LogisticRegression(ClassifierMixin, LinearModel):
             return None
         point = self._point()
         return Point(
-            point.w, point.b if self.fit_intercept else np.zeros(1), point.centre, bool(self.fit_intercept)
+            point.w,
+            point.b if self.fit_intercept else np.zeros(len(point.b)),
+            point.centre,
+            bool(self.fit_intercept),
+            joint=len(point.w) > 1,
         )
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         assert outcome.classes is not None
         self.classes_ = outcome.classes
-        self.coef_, self.intercept_ = w, b
+        self.coef_, self.intercept_ = symmetric(w, b, penalised=not np.isinf(self.C))
         self.n_iter_ = np.array([outcome.solution.state.passes], dtype=np.int32)
-
-
-def _penalty(C: float, l1_ratio: float, weight_sum: float) -> Penalty:
-    """(1 / C) |w|^2 / 2 on the sum of losses is alpha = 1 / (C sum of weights) on their mean."""
-    if np.isinf(C):
-        return Unpenalised()
-    alpha = 1.0 / (C * weight_sum)
-    return L2(alpha) if l1_ratio == 0.0 else ElasticNet(l1_ratio * alpha, (1.0 - l1_ratio) * alpha)
-
-
-def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
-    """(2,) the factor of each class."""
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        # as compute_class_weight("balanced", sample_weight=...): classes get the same total weight
-        return np.asarray(weights.sum() / (len(classes) * weights))
-    if not isinstance(class_weight, dict):
-        raise InvalidData(
-            f"class_weight must be a dict of class and factor, 'balanced', or None; got: {class_weight!r}."
-        )
-    try:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes)
-    except ValueError as cause:
-        raise InvalidData(f"class_weight does not fit the classes of y: {cause}") from cause
-    if not all(np.isfinite(factors) & (factors >= 0)):
-        raise InvalidData(f"class_weight={class_weight!r}: expected finite factors >= 0.")
-    return np.asarray(factors, dtype=np.float64)
-
-
-def _decision(point: Point, dtype: Any, x: AnyArray) -> AnyArray:
-    return margins(point, x).astype(dtype)
-
-
-def _labels(point: Point, classes: AnyArray, x: AnyArray) -> AnyArray:
-    return np.asarray(classes[(margins(point, x) > 0.0).astype(np.intp)])
-
-
-def _probabilities(point: Point, dtype: Any, x: AnyArray) -> AnyArray:
-    z = margins(point, x)
-    return np.column_stack([Logistic().mean(-z), Logistic().mean(z)]).astype(dtype)
-
-
-def _log_probabilities(point: Point, dtype: Any, x: AnyArray) -> AnyArray:
-    z = margins(point, x)
-    return np.column_stack([-np.logaddexp(0.0, z), -np.logaddexp(0.0, -z)]).astype(dtype)

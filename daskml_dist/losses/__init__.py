@@ -1,11 +1,12 @@
 """Losses: half unit deviances as functions of the margin."""
 
-from daskml_dist.losses._base import Loss, ScaledLoss
+from daskml_dist.losses._base import JointLoss, Loss, ScaledLoss
 from daskml_dist.losses.binomial import Binomial
 from daskml_dist.losses.gamma import Gamma
 from daskml_dist.losses.huber import Huber
 from daskml_dist.losses.logistic import Logistic
 from daskml_dist.losses.poisson import Poisson
+from daskml_dist.losses.softmax import Softmax
 from daskml_dist.losses.squared import Squared
 from daskml_dist.losses.squared_hinge import SquaredHinge
 from daskml_dist.losses.tweedie import Tweedie
@@ -14,10 +15,12 @@ __all__ = [
     "Binomial",
     "Gamma",
     "Huber",
+    "JointLoss",
     "Logistic",
     "Loss",
     "Poisson",
     "ScaledLoss",
+    "Softmax",
     "Squared",
     "SquaredHinge",
     "Tweedie",

@@ -94,3 +94,14 @@ class ScaledLoss(Loss):
     @abstractmethod
     def scale_direction(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """v such that the Hessian in (margin, scale) is the curvature times (1, v) (1, v)'."""
+
+
+class JointLoss(Loss):
+    """A loss of k margins at once, such as those of k classes.
+
+    y is (rows,) and holds 0 .. k - 1; z, slopes and means are (rows, k); values are (rows,). The curvature in
+    the margins of a row is a matrix, diag(c) - c c' for the (rows, k) third result of
+    ``value_slope_curvature``.
+    """
+
+    margins: int

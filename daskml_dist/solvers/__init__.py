@@ -13,16 +13,21 @@ from daskml_dist.solvers._base import (
 )
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.grid import Grid
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.together import Judged, Meeting
 
 __all__ = [
     "Conversation",
     "DampedNewton",
+    "Grid",
+    "Judged",
     "LARGE",
     "LBFGS",
     "LeastSquares",
+    "Meeting",
     "Problem",
     "Progress",
     "ProgressiveNewton",

@@ -16,7 +16,7 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
-from daskml_dist.losses import Loss, ScaledLoss
+from daskml_dist.losses import JointLoss, Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
@@ -33,7 +33,7 @@ class Problem:
     rows, features, targets : n, p, t.
     weight_sum : sum of the sample weights.
     events : rows that the loss calls events (rare ones are over-sampled).
-    mean : (t,) weighted mean of y.
+    mean : (t,) weighted mean of y; (k,) shares of the classes of a joint loss.
     offset : the constant offset that is worth as much as the offset of the rows; 0 without one.
     tol : the relative gap to reach.
     max_passes : how often all rows may be read.
@@ -61,9 +61,19 @@ class Problem:
     start: Point | None = None
 
     @property
+    def margins(self) -> int:
+        """How many margins a row has: one, or one for each class of a joint loss."""
+        return self.loss.margins if isinstance(self.loss, JointLoss) else 1
+
+    @property
+    def coefficients(self) -> int:
+        """How many coefficients the penalty sees, for one target."""
+        return self.features * self.margins
+
+    @property
     def parameters(self) -> int:
-        """q: the free parameters of one target: coefficients, intercept and scale, where there are any."""
-        return self.features + self.intercept + isinstance(self.loss, ScaledLoss)
+        """q: the free parameters of one target: coefficients, intercepts and scale, where there are any."""
+        return self.margins * (self.features + self.intercept) + isinstance(self.loss, ScaledLoss)
 
     @property
     def large(self) -> bool:
@@ -181,6 +191,9 @@ def centred(point: Point, centre: FloatArray) -> Point:
 
 def null_point(problem: Problem, centre: FloatArray) -> Point:
     """The constant model: no features, and the intercept that the mean of y asks for."""
-    b = problem.loss.link(problem.mean[:1]) - problem.offset if problem.intercept else np.zeros(1)
+    joint = isinstance(problem.loss, JointLoss)
+    mean = problem.mean if joint else problem.mean[:1]
+    b = problem.loss.link(mean) - problem.offset if problem.intercept else np.zeros(problem.margins)
     scale = np.ones(1) if isinstance(problem.loss, ScaledLoss) else None
-    return Point(np.zeros((1, problem.features)), b, centre, problem.intercept, scale)
+    w = np.zeros((problem.margins, problem.features))
+    return Point(w, b, centre, problem.intercept, scale, joint)

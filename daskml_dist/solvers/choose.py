@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.losses import Loss, ScaledLoss
+from daskml_dist.losses import JointLoss, Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers._base import Solver
 from daskml_dist.solvers.damped_newton import DampedNewton
@@ -15,6 +15,7 @@ SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS)
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
+MOST_JOINT_PARAMETERS = 1500  # the same for a joint loss, whose Hessian no sample makes cheap
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
@@ -36,6 +37,6 @@ def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
         return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
-    if parameters > MOST_PARAMETERS:
+    if parameters > (MOST_JOINT_PARAMETERS if isinstance(loss, JointLoss) else MOST_PARAMETERS):
         return LBFGS()
     return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -84,19 +84,18 @@ class Evaluation:
     @classmethod
     def of(cls, problem: Problem, point: Point, answer: SweepAnswer) -> Evaluation:
         """F from the answer of a sweep at the point, for one problem."""
-        p, total, penalty = problem.features, answer.weight_sum, problem.penalty
+        p, total, penalty = problem.coefficients, answer.weight_sum, problem.penalty
+        w = point.coefficients
         gradient = answer.gradient[0] / total
-        gradient[:p] += penalty.gradient(point.w[0])
+        gradient[:p] += penalty.gradient(w)
         pull = gradient.copy()
         if not penalty.smooth:
-            pull[:p] = shortest_subgradient(
-                gradient[:p], point.w[0], penalty.l1, penalty.lower, penalty.upper
-            )
+            pull[:p] = shortest_subgradient(gradient[:p], w, penalty.l1, penalty.lower, penalty.upper)
         hessian = None
         if answer.hessian is not None:
             hessian = answer.hessian[0] / total
-            hessian[np.arange(p), np.arange(p)] += penalty.curvature(point.w[0])
-        value = float(answer.value[0]) / total + float(penalty.value(point.w[0]))
+            hessian[np.arange(p), np.arange(p)] += penalty.curvature(w)
+        value = float(answer.value[0]) / total + float(penalty.value(w))
         return cls(point, value, gradient, pull, hessian, answer)
 
     @classmethod
@@ -107,7 +106,8 @@ class Evaluation:
 
     def slope(self, penalty: Penalty, step: FloatArray, *, arriving: bool = False) -> float:
         """The derivative of F along a step that begins here, or that arrives here."""
-        w, along = self.point.w[0], step[: self.point.w.shape[1]]
+        w = self.point.coefficients
+        along = step[: w.size]
         signs = np.where(w == 0.0, np.sign(along) * (-1.0 if arriving else 1.0), np.sign(w))
         return float(self.gradient @ step) + float(np.sum(penalty.l1 * signs * along))
 
@@ -115,7 +115,7 @@ class Evaluation:
         """F at the trial steps around this point, by their distance from the start of the step."""
         values = {}
         for extra, value in zip(TRIAL_STEPS, self.answer.trials[0], strict=False):
-            w = self.point.w[0] + extra * step[: problem.features]
+            w = self.point.coefficients + extra * step[: problem.coefficients]
             values[t * (1.0 + extra)] = float(value) / self.answer.weight_sum + float(
                 problem.penalty.value(w)
             )
@@ -151,7 +151,9 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
-        step, decrease = model_step(problem.penalty, problem.features, point.theta[0], here.gradient, metric)
+        step, decrease = model_step(
+            problem.penalty, problem.coefficients, point.theta[0], here.gradient, metric
+        )
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -273,7 +275,7 @@ def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | Non
     """The smallest bound that holds; an estimate where none does."""
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
-    if problem.parameters == problem.features and convexity > 0.0:
+    if problem.parameters == problem.coefficients and convexity > 0.0:
         bounds.append(strong_convexity(float(np.linalg.norm(here.pull)), convexity, here.value))
     finite = [bound for bound in bounds if np.isfinite(bound.value)]
     estimate = Gap(max(decrease, 0.0) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
@@ -351,10 +353,11 @@ def _memory(metric: Metric) -> dict[str, FloatArray]:
         "factor": metric.factor,
         "steps": metric.steps,
         "changes": metric.changes,
+        "order": metric.order,
     }
 
 
 def metric_of(state: State) -> Metric:
     """The metric that a state remembers."""
     arrays = state.arrays
-    return Metric(arrays["scale"], arrays["factor"], arrays["steps"], arrays["changes"])
+    return Metric(arrays["scale"], arrays["factor"], arrays["steps"], arrays["changes"], arrays["order"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky
 
-from daskml_dist.types import FloatArray
+from daskml_dist.types import AnyArray, FloatArray
 
 _MEMORY = 20
 _SHIFTS = (0.0, *(10.0**-k for k in range(13, -1, -1)))
@@ -19,17 +19,21 @@ _SHIFTS = (0.0, *(10.0**-k for k in range(13, -1, -1)))
 class Metric:
     """M = D L L' D, with the diagonal D that makes D^-1 M D^-1 have ones on its diagonal.
 
+    M may be made of blocks along its diagonal, one for each margin of a joint loss.
+
     Attributes
     ----------
     scale : (q,) the diagonal of D.
-    factor : (q, q) lower triangular L, or empty for the identity.
+    factor : (q, q) lower triangular L, or empty for the identity; (k, q / k, q / k) of k blocks.
     steps, changes : (m, q) pairs of steps and of the changes of the gradient along them.
+    order : (q,) where each parameter is when they come block after block; empty without blocks.
     """
 
     scale: FloatArray
     factor: FloatArray
     steps: FloatArray
     changes: FloatArray
+    order: AnyArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Metric:
@@ -56,6 +60,14 @@ class Metric:
         q = scale.shape[0]
         return cls(scale, np.empty((0, 0)), np.empty((0, q)), np.empty((0, q)))
 
+    @classmethod
+    def blocks(cls, blocks: FloatArray, order: AnyArray) -> Metric:
+        """The metric of k positive semi-definite (d, d) blocks; ``order`` is that of ``theta_order``."""
+        parts = [cls.of(block) for block in blocks]
+        none = np.empty((0, order.size))
+        scale = np.concatenate([part.scale for part in parts])[order]
+        return cls(scale, np.stack([part.factor for part in parts]), none, none, order)
+
     @property
     def cholesky_factor(self) -> FloatArray:
         """Lower triangular C with M = C C'."""
@@ -79,12 +91,24 @@ class Metric:
             along[i] = self.steps[i] @ g / inner[i]
             g -= along[i] * self.changes[i]
         g /= self.scale
-        if self.factor.size:
+        if self.order.size:
+            g = self._solve_blocks(g)
+        elif self.factor.size:
             g = cho_solve((self.factor, True), g, check_finite=False)
         g /= self.scale
         for i in range(len(inner)):
             g += (along[i] - self.changes[i] @ g / inner[i]) * self.steps[i]
         return g
+
+    def _solve_blocks(self, g: FloatArray) -> FloatArray:
+        """(L L')^-1 g, block after block."""
+        ordered = np.empty_like(g)
+        ordered[self.order] = g
+        rows = ordered.reshape(len(self.factor), -1)
+        solved = [
+            cho_solve((L, True), row, check_finite=False) for L, row in zip(self.factor, rows, strict=True)
+        ]
+        return np.concatenate(solved)[self.order]
 
     def updated(self, step: FloatArray, change: FloatArray) -> Metric:
         """The metric that also maps ``step`` to ``change``; a pair without positive curvature is left out."""

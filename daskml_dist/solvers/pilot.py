@@ -14,6 +14,7 @@ from daskml_dist.solvers.descent import Evaluation, Policy, descend
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import Chunk, FloatArray
 
+_GRADIENTS = 10  # that cost about as much as a Hessian
 UNTRUSTED = 0.2  # contraction from which on the minimum over the sample is a worse start than none
 
 
@@ -46,26 +47,28 @@ class Pilot:
 
     def __call__(self, sample: Chunk) -> PilotAnswer:
         """Newton's method on a part of the sample, then on all of it."""
-        problem = self.problem
+        centre = weighted_mean(sample) if self.problem.intercept else np.zeros(self.problem.features)
+        return self.on(sample, centre)
+
+    def on(self, sample: Chunk, centre: FloatArray, near: Point | None = None) -> PilotAnswer:
+        """The same around a given centre, and from the minimum of a similar problem where there is one."""
         assert sample.X is not None
         rows = sample.X.shape[0]
         problem = replace(
-            problem,
-            tol=max(1e-2 * problem.parameters / rows, 1e-9),
+            self.problem,
+            tol=max(1e-2 * self.problem.parameters / rows, 1e-9),
             max_passes=50,
             certify=False,
             streamed=False,
         )
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
         origin = _with_scale(null_point(problem, centre), sample)
         null_value = _value(problem, origin, sample)
         if problem.start is not None:
             return _told(problem, centred(problem.start, centre), sample, null_value)
-        start = origin
-        for stride in (8, 1):
-            part = _every(sample, stride)
-            if stride == 1 or part.X is not None and part.X.shape[0] > 20 * problem.parameters:
-                start = _solve(problem, start, part, null_value)
+        few = _every(sample, 8)
+        if near is None and few.X is not None and few.X.shape[0] > 20 * problem.parameters:
+            near = _solve(problem, origin, few, null_value)
+        start = _solve(problem, origin if near is None else near, sample, null_value, near=near is not None)
         told = _told(problem, start, sample, null_value)
         if told.contraction <= UNTRUSTED:
             return told
@@ -98,8 +101,18 @@ def _with_scale(point: Point, sample: Chunk) -> Point:
     return replace(point, scale=np.array([spread if spread > 0.0 else 1.0]))
 
 
-def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float) -> Point:
-    solution = converse(newton_from(problem, start, null_value, prove=False), [replace(sample, id=0)])
+def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float, *, near: bool = False) -> Point:
+    """The minimum over the sample; near it one Hessian will do, since ten gradients cost no more."""
+    sample = replace(sample, id=0)
+    if near:
+        metric = Metric.of(_hessian(problem, start, sample))
+        policy = Policy("never", null_value, prove=False)
+        easy = replace(problem, max_passes=_GRADIENTS)
+        solution = converse(descend(easy, policy, metric, State(), start), [sample])
+        start = start if solution.state.point is None else solution.state.point
+        if solution.converged:
+            return start
+    solution = converse(newton_from(problem, start, null_value, prove=False), [sample])
     return start if solution.state.point is None else solution.state.point
 
 

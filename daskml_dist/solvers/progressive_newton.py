@@ -42,10 +42,10 @@ class ProgressiveNewton(Solver):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
             numbers = state.numbers
-            policy = Policy(_hessians(problem), numbers["null_value"], numbers["contraction"])
+            policy = Policy(hessians(problem), numbers["null_value"], numbers["contraction"])
             return (yield from _descend(problem, policy, metric_of(state), state, state.point))
         pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), State())
-        policy = Policy(_hessians(problem), pilot.null_value, pilot.contraction)
+        policy = Policy(hessians(problem), pilot.null_value, pilot.contraction)
         if pilot.contraction > UNTRUSTED:
             policy = replace(policy, hessian="always")
         state = State(passes=1 if problem.streamed else 0)
@@ -60,7 +60,7 @@ def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, poi
 
 def _by_surrogates(problem: Problem, contraction: float) -> bool:
     doubtful = DOUBTFUL < contraction < FAILED
-    plain = problem.penalty.smooth and not isinstance(problem.loss, ScaledLoss)
+    plain = problem.penalty.smooth and not isinstance(problem.loss, ScaledLoss) and problem.margins == 1
     large = sample_rows(problem) <= MOST_OF_ALL * problem.rows
     return plain and doubtful and large and not _cheap(problem)
 
@@ -87,11 +87,12 @@ def sample_for(problem: Problem) -> Sample:
 def sample_rows(problem: Problem) -> int:
     """How many rows a sample has."""
     q = problem.parameters
-    most = min(problem.rows // 4, SAMPLE_BYTES // (8 * q))
-    return max(min(max(500 * q, 20_000), most), min(problem.rows, 40 * q))
+    most = min(problem.rows // 4, SAMPLE_BYTES // (8 * (problem.features + 1)))
+    return max(min(max(400 * q, 20_000), most), min(problem.rows, 40 * q))
 
 
-def _hessians(problem: Problem) -> Literal["always", "when needed"]:
+def hessians(problem: Problem) -> Literal["always", "when needed"]:
+    """When a pass should ask for the Hessian, see ``Policy``."""
     return "always" if _cheap(problem) else "when needed"
 
 

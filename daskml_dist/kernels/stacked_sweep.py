@@ -1,0 +1,106 @@
+"""Sweeps of many problems over the same rows: their margins are one matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from daskml_dist.kernels._base import Part
+from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.sweep import Sweep
+from daskml_dist.kernels.weights import weighted
+from daskml_dist.types import AnyArray, Chunk, FloatArray
+
+Asked = tuple[Sweep, Chunk]
+
+_FEW = 3  # problems up to which one after the other is faster
+_CACHE_ELEMENTS = 1 << 16  # of a block of margins: what is computed from them stays in the cache
+
+
+def swept(asked: Sequence[Asked]) -> list[Part]:
+    """The parts of these sweeps; those that ask for no more than value and gradient are made together.
+
+    Parameters
+    ----------
+    asked : each sweep with the chunk as its problem sees it.
+    """
+    parts: dict[int, Part] = {}
+    for members in _alike(asked):
+        if len(members) <= _FEW:
+            parts |= {k: asked[k][0].chunk(asked[k][1]) for k in members}
+        else:
+            parts |= dict(zip(members, _stacked([asked[k] for k in members]), strict=True))
+    return [parts[k] for k in range(len(asked))]
+
+
+def _alike(asked: Sequence[Asked]) -> Iterator[list[int]]:
+    """Runs of sweeps with the same loss, rows and centre; others are by themselves."""
+    groups: dict[Any, list[int]] = {}
+    for k, (sweep, chunk) in enumerate(asked):
+        point = sweep.point
+        key: Any = k
+        if sweep.plain:
+            key = (id(chunk.X), repr(sweep.loss), point.intercept, point.centre.tobytes())
+        groups.setdefault(key, []).append(k)
+    return iter(groups.values())
+
+
+def _stacked(asked: Sequence[Asked]) -> list[Part]:
+    first, chunk = asked[0]
+    assert chunk.X is not None and chunk.y is not None
+    W = np.stack([sweep.point.w[0] for sweep, _ in asked])  # (K, p)
+    shift = np.array([sweep.point.raw_intercept[0] for sweep, _ in asked])
+    weights, columns = _weights([chunk for _, chunk in asked])
+    value, slopes, gradient = np.zeros(len(asked)), np.zeros(len(asked)), np.zeros(W.shape)
+    with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
+        for where, x in _blocks(chunk.X, len(asked)):
+            z = W @ x.T  # (K, B)
+            z += shift[:, None]
+            if chunk.offset is not None:
+                z += chunk.offset[where]
+            losses, slope = first.loss.value_slope(np.broadcast_to(chunk.y[where], z.shape), z)
+            if weights is not None:
+                s = weights[:, where][columns]
+                losses, slope = weighted(s, losses), weighted(s, slope)
+            value += losses.sum(axis=1)
+            slopes += slope.sum(axis=1)
+            gradient += slope @ x
+    if first.point.intercept:
+        gradient = np.column_stack([gradient - np.outer(slopes, first.point.centre), slopes])
+    totals = np.full(len(asked), float(len(chunk.y))) if weights is None else weights.sum(axis=1)[columns]
+    return [
+        Part(
+            {
+                "weight_sum": np.asarray(totals[k]),
+                "value": value[k : k + 1],
+                "gradient": gradient[k : k + 1],
+                "trials": np.zeros((1, 0)),
+            }
+        )
+        for k in range(len(asked))
+    ]
+
+
+def _weights(chunks: Sequence[Chunk]) -> tuple[FloatArray | None, list[int]]:
+    """The different weights, (V, n), and which of them each problem has; None where all rows count once."""
+    if all(chunk.weight is None for chunk in chunks):
+        return None, []
+    different = {id(chunk.weight): chunk for chunk in chunks}
+    rows = [
+        np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
+        for chunk in different.values()
+        if chunk.y is not None
+    ]
+    place = {key: number for number, key in enumerate(different)}
+    return np.stack(rows), [place[id(chunk.weight)] for chunk in chunks]
+
+
+def _blocks(X: AnyArray, problems: int) -> Iterator[tuple[slice, FloatArray]]:
+    """Row blocks that are short enough for the margins of all problems."""
+    rows = max(_CACHE_ELEMENTS // problems, 64)
+    for where, x in row_blocks(X):
+        for start in range(0, len(x), rows):
+            part = slice(start, start + rows)
+            yield slice(where.start + start, where.start + min(start + rows, len(x))), x[part]

@@ -1,0 +1,73 @@
+"""Questions of several problems, answered while the rows pass by once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.stacked_sweep import swept
+from daskml_dist.kernels.sweep import Sweep
+from daskml_dist.kernels.view import View, views_of
+from daskml_dist.splits import Folds
+from daskml_dist.types import Chunk
+
+
+@final
+@dataclass(frozen=True)
+class Together(Kernel[tuple[Any, ...]]):
+    """Each kernel asks about the rows that it sees in its own view; the answers come in the same order.
+
+    Attributes
+    ----------
+    kernels : what is asked.
+    views : what each of them sees.
+    folds : of the splits that the views speak of, or None.
+    """
+
+    kernels: tuple[Kernel[Any], ...]
+    views: tuple[View, ...]
+    folds: Folds | None = None
+
+    def chunk(self, chunk: Chunk) -> Part:
+        seen, _ = views_of(self.views, chunk, self.folds)
+        chunks = [seen[view] for view in self.views]
+        sweeps = {
+            k: (kernel, chunks[k]) for k, kernel in enumerate(self.kernels) if isinstance(kernel, Sweep)
+        }
+        parts = dict(zip(sweeps, swept(list(sweeps.values())), strict=True))
+        for k, kernel in enumerate(self.kernels):
+            if k not in sweeps:
+                parts[k] = kernel.chunk(chunks[k])
+        return Part(
+            {f"{k} {name}": value for k, part in parts.items() for name, value in part.sums.items()},
+            {f"{k} {name}": value for k, part in parts.items() for name, value in part.maxima.items()},
+            {(k, key): value for k, part in parts.items() for key, value in part.gathered.items()},
+        )
+
+    def fold(self, gathered: dict[Any, Any]) -> dict[Any, Any]:
+        folded: dict[Any, Any] = {}
+        for k, kernel in enumerate(self.kernels):
+            own = {key: value for (owner, key), value in gathered.items() if owner == k}
+            folded |= {(k, key): value for key, value in kernel.fold(own).items()} if own else {}
+        return folded
+
+    def finish(self, total: Total) -> tuple[Any, ...]:
+        def own(named: Any, k: int) -> dict[str, Any]:
+            start = f"{k} "
+            return {
+                name.removeprefix(start): value for name, value in named.items() if name.startswith(start)
+            }
+
+        return tuple(
+            kernel.finish(
+                Total(
+                    total.rows,
+                    total.n_chunks,
+                    own(total.sums, k),
+                    own(total.maxima, k),
+                    {key: value for (owner, key), value in total.gathered.items() if owner == k},
+                )
+            )
+            for k, kernel in enumerate(self.kernels)
+        )
