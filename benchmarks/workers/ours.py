@@ -20,9 +20,11 @@ def prepare() -> None:
 
 def estimator(request: Request) -> Any:
     """The model that the request asks for."""
-    from daskml_dist.linear_model import LogisticRegression, PoissonRegressor
+    from daskml_dist.linear_model import LogisticRegression, LogisticRegressionCV, PoissonRegressor
 
     common = {"solver": request.get("solver", "auto"), "tol": request.get("tol", 1e-6), "verbose": 0}
+    if request["family"] == "logistic, cross-validated":
+        return LogisticRegressionCV(Cs=request["Cs"], cv=request["folds"], scoring="neg_log_loss", **common)
     if request["family"] == "poisson":
         return PoissonRegressor(alpha=request["alpha"], **common)
     return LogisticRegression(C=inverse(request), **common)
@@ -35,6 +37,7 @@ def inverse(request: Request) -> float:
 
 def told(model: Any) -> Reply:
     """What a fitted model says of itself."""
+    grid = {"claimed_gap": model.worst_gap_, **grid_of(model)} if "Cs_" in vars(model) else {}
     return {
         "coef": np.ravel(model.coef_).tolist(),
         "intercept": float(np.ravel(model.intercept_)[0]),
@@ -43,6 +46,17 @@ def told(model: Any) -> Reply:
         "claimed_gap": model.gap_,
         "gap_kind": model.gap_kind_,
         "history": model.history_,
+    } | grid
+
+
+def grid_of(model: Any) -> Reply:
+    """Coefficients and scores of a cross-validated model, and the C it chose."""
+    (paths,), (scores,) = model.coefs_paths_.values(), model.scores_.values()
+    shape = (*scores.shape[:2], -1)
+    return {
+        "paths": paths.reshape(shape).tolist(),
+        "scores": scores.reshape(shape[:2]).tolist(),
+        "C": float(model.C_[0]),
     }
 
 

@@ -7,16 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, PoissonRegressor
 
 from benchmarks.counting import evaluations
 from benchmarks.workers.measure import Reply, Request, measured, serve
-from benchmarks.workers.ours import inverse
+from benchmarks.workers.ours import grid_of, inverse
 
 
 def estimator(request: Request) -> Any:
     """The model that the request asks for."""
     common = {"solver": request["solver"], "tol": request["tol"], "max_iter": 100_000}
+    if request["family"] == "logistic, cross-validated":
+        return LogisticRegressionCV(
+            Cs=request["Cs"],
+            cv=request["folds"],
+            scoring="neg_log_loss",
+            l1_ratios=(0.0,),
+            use_legacy_attributes=True,
+            n_jobs=request["cores"],
+            **common,
+        )
     if request["family"] == "poisson":
         return PoissonRegressor(alpha=request["alpha"], **common)
     return LogisticRegression(C=inverse(request), random_state=0, **common)
@@ -36,7 +46,7 @@ def fit(request: Request) -> Reply:
         "intercept": float(np.ravel(model.intercept_)[0]),
         "passes": seen.total or int(np.ravel(model.n_iter_)[0]),
         "unit": "evaluations" if seen.total else "epochs",
-    }
+    } | (grid_of(model) if "Cs_" in vars(model) else {})
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def _refuse_lost_classes(rows: FloatArray, weight: FloatArray, classes: AnyArray
     """Refuse a split that trains on rows of one class only."""
     lost = np.argwhere((rows == 0) | (weight == 0.0))
     if len(lost):
-        split, label = int(lost[0][0]), classes[lost[0][1]]
+        split, label = int(lost[0][0]), classes.tolist()[lost[0][1]]
         raise InvalidData(
             f"Split {split} trains on no rows of class {label!r} (with weight), so that there is nothing to "
             "tell apart. Use StratifiedKFold, fewer splits, or drop the class."

@@ -16,6 +16,8 @@ from daskml_dist.types import AnyArray, FloatArray
 if TYPE_CHECKING:
     from daskml_dist.kernels.sweep import Sweep
 
+_TALL = 2048  # rows of a block: products with so few columns as margins need many rows
+
 
 class JointSums:
     """Running sums over the row blocks of one chunk; parameters as in ``Point.theta`` of joint margins."""
@@ -33,7 +35,7 @@ class JointSums:
         size = self.margins * q if ask.hessian else 0
         self.outer = np.zeros((size, size), order="F")  # of the means of the rows, margin after margin
         self.blocks = np.zeros((self.margins, q, q)) if ask.hessian else np.zeros((0, q, q))
-        self.tall = max(size // 2, 1)
+        self.tall = max(size // 2, _TALL)
 
     def add(self, x: FloatArray, y: FloatArray, weight: FloatArray | None, offset: FloatArray | None) -> None:
         """Add a block: x (B, p), y (B,), weight and offset (B,) or None; an offset goes to all margins."""

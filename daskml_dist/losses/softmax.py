@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 
 from daskml_dist.losses._base import JointLoss
 from daskml_dist.types import AnyArray, FloatArray
@@ -40,29 +39,40 @@ class Softmax(JointLoss):
         return f"the target of a softmax loss is coded 0 to {self.margins - 1}"
 
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return np.asarray(logsumexp(z, axis=1) - _own(y, z))
+        value, _, _ = self._parts(y, z)
+        return value
 
     def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value, slope, _ = self.value_slope_curvature(y, z)
-        return value, slope
+        value, chances, own = self._parts(y, z)
+        chances[own] -= 1.0
+        return value, chances
 
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        chances = self.mean(z)
+        value, chances, own = self._parts(y, z)
         slope = chances.copy()
-        slope[np.arange(len(y)), y.astype(np.intp)] -= 1.0
-        return self.value(y, z), slope, chances
+        slope[own] -= 1.0
+        return value, slope, chances
 
     def mean(self, z: FloatArray) -> FloatArray:
-        return np.asarray(softmax(z, axis=1))
+        chances = np.exp(z - z.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+        return np.asarray(chances)
 
     def link(self, mean: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore"):
             margins = np.log(mean)
         return np.asarray(margins - margins.mean(axis=-1, keepdims=True))
 
-
-def _own(y: FloatArray, z: FloatArray) -> FloatArray:
-    """(rows,) the margin of the class of each row."""
-    return z[np.arange(len(y)), y.astype(np.intp)]
+    @staticmethod
+    def _parts(y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, tuple[AnyArray, AnyArray]]:
+        """Values, probabilities, and where the class of each row is."""
+        own = np.arange(len(y)), y.astype(np.intp)
+        below = z - z.max(axis=1, keepdims=True)  # no overflow
+        value = -below[own]
+        chances = np.exp(below, out=below)
+        total = chances.sum(axis=1)
+        value += np.log(total)
+        chances /= total[:, None]
+        return value, chances, own

@@ -103,6 +103,15 @@ def _curvature(loss: Loss, y: FloatArray, margin: FloatArray) -> FloatArray:
     return loss.value_slope_curvature(y, margin[:, 0])[2][:, None]
 
 
+def _weighted_products(rows: FloatArray, curvature: FloatArray) -> FloatArray:
+    """(K, d, d) products of rows (B, d), weighted by (B, K)."""
+    first = curvature[0] / curvature[0].sum()
+    if np.allclose(curvature, curvature.sum(axis=1, keepdims=True) * first, rtol=1e-12, atol=0.0):
+        product = (rows * curvature.sum(axis=1)[:, None]).T @ rows  # as at the constant model
+        return first[:, None, None] * product
+    return np.stack([(rows * share[:, None]).T @ rows for share in curvature.T])
+
+
 def _metric(problem: Problem, point: Point, rows: FloatArray, curvature: FloatArray) -> Metric:
     """Blocks of the Hessian where they are small enough, else its diagonal."""
     ridge = problem.penalty.curvature(point.coefficients).reshape(problem.margins, -1)
@@ -111,7 +120,7 @@ def _metric(problem: Problem, point: Point, rows: FloatArray, curvature: FloatAr
         diagonal = (curvature.T @ np.square(rows)).reshape(-1)[order]
         diagonal[: problem.coefficients] += ridge.reshape(-1)
         return Metric.diagonal(diagonal)
-    blocks = np.stack([(rows * share[:, None]).T @ rows for share in curvature.T])
+    blocks = _weighted_products(rows, curvature)
     for block, level in zip(blocks, ridge, strict=True):
         block[np.arange(level.size), np.arange(level.size)] += level
     return Metric.blocks(blocks, order)

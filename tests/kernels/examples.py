@@ -11,12 +11,13 @@ import numpy as np
 
 from daskml_dist.kernels import (
     TSQR,
-    Accuracy,
     Deviations,
+    FoldSurvey,
     FoldTally,
     Glimpse,
     GroupTally,
     HessianVector,
+    Judgement,
     Kernel,
     LabelPairs,
     LabelSurvey,
@@ -34,10 +35,12 @@ from daskml_dist.kernels import (
     TargetMean,
     TargetSketch,
     TargetSurvey,
+    Together,
+    View,
     Window,
 )
-from daskml_dist.losses import Logistic, Poisson, Squared
-from daskml_dist.splits import KFold, StratifiedKFold, Tally
+from daskml_dist.losses import Logistic, Poisson, Softmax, Squared
+from daskml_dist.splits import Folds, KFold, StratifiedKFold, Tally
 from daskml_dist.types import AnyArray, Chunk
 
 ROWS = (37, 0, 1, 64, 50, 1, 0, 77, 30)
@@ -113,6 +116,32 @@ def probability_chunks(weighted: bool = True) -> list[Chunk]:
     return [replace(c, X=rng.dirichlet(np.ones(4), len(c.y))) for c in made if c.y is not None]
 
 
+def class_chunks() -> list[Chunk]:
+    """Chunks of four classes."""
+    rng = np.random.default_rng(14)
+    return [replace(c, y=rng.integers(0, 4, len(c.y)) * 1.0) for c in chunks() if c.y is not None]
+
+
+def three_folds() -> Folds:
+    """Of the rows of ``chunks``."""
+    return KFold(3, seed=1).settle(Tally(np.array(ROWS)[:, None]))
+
+
+def joint_point() -> Point:
+    """Of four classes."""
+    return replace(point(4), joint=True)
+
+
+def together() -> Together:
+    """Sweeps of some and of all rows, more than the few that are made one by one; a verdict; a sample."""
+    views = [View(split, "trained on", (0.5, 2.0)) for split in (0, 1, 2, None)]
+    sweeps = [Sweep(Logistic(), point(seed=seed)) for seed in range(6)]
+    curved = Sweep(Logistic(), point(), np.ones((1, FEATURES + 1)), (0.5,), hessian=True)
+    others = [curved, Judgement(point()), Sample(Logistic(), 0.9, 0.3, 1, three_folds())]
+    seen = [*(views[k % 4] for k in range(6)), View(1), View(2, "tested"), View()]
+    return Together((*sweeps, *others), tuple(seen), three_folds())
+
+
 @dataclass(frozen=True)
 class Case:
     """A question and the chunks it is asked of."""
@@ -127,7 +156,7 @@ SHIFT = np.full(FEATURES, 2.9)
 
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
-    "Accuracy": [Case(lambda: Accuracy(point()))],
+    "FoldSurvey": [Case(lambda: FoldSurvey(three_folds(), 2))],
     "FoldTally": [
         Case(lambda: FoldTally(KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])))),
         Case(lambda: FoldTally(StratifiedKFold(3).settle(rows_of_classes()))),
@@ -142,7 +171,14 @@ CASES: dict[str, list[Case]] = {
         Case(GroupTally, lambda: named(2, 7, object)),
         Case(GroupTally, lambda: named(2, 300, np.float64)),
     ],
-    "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
+    "HessianVector": [
+        Case(lambda: HessianVector(Logistic(), point(), VECTORS)),
+        Case(lambda: HessianVector(Softmax(4), joint_point(), np.eye(4 * FEATURES + 4)[:3]), class_chunks),
+    ],
+    "Judgement": [
+        Case(lambda: Judgement(point())),
+        Case(lambda: Judgement(point(4)), lambda: class_chunks()),
+    ],
     "LabelPairs": [Case(LabelPairs, label_chunks)],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
     "LabelTally": [
@@ -167,7 +203,10 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: Probabilities("logarithmic", (0, 1, 2, 3)), probability_chunks),
         Case(lambda: Probabilities("quadratic", (3, 1, 2, 0)), lambda: probability_chunks(weighted=False)),
     ],
-    "Sample": [Case(lambda: Sample(Logistic(), 0.9, 0.3, 1)), Case(lambda: Sample(Poisson(), 1.0, 1.0, 2))],
+    "Sample": [
+        Case(lambda: Sample(Logistic(), 0.9, 0.3, 1, three_folds())),
+        Case(lambda: Sample(Poisson(), 1.0, 1.0, 2)),
+    ],
     "ScoreSketch": [
         Case(lambda: ScoreSketch(2)),
         Case(lambda: ScoreSketch(4, "own class", most=20), probability_chunks),
@@ -175,6 +214,13 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: ScoreSketch(2, most=50, window=Window(2, 1 << 62))),
     ],
     "Sweep": [
+        Case(lambda: Sweep(Softmax(4), joint_point()), class_chunks),
+        Case(
+            lambda: Sweep(
+                Softmax(4), joint_point(), np.ones((1, 4 * FEATURES + 4)), (0.5, 1.0), hessian=True
+            ),
+            class_chunks,
+        ),
         Case(lambda: Sweep(Logistic(), point())),
         Case(lambda: Sweep(Logistic(), point(), compiled=True)),
         Case(lambda: Sweep(Poisson(), point(intercept=False), compiled=True)),
@@ -191,6 +237,7 @@ CASES: dict[str, list[Case]] = {
         ),
         Case(lambda: Sweep(Squared(), point(3), hessian=True), lambda: chunks(weighted=False)),
     ],
+    "Together": [Case(together)],
     "TSQR": [Case(lambda: TSQR(SHIFT, np.array([0.4])))],
     "TargetMean": [Case(TargetMean, many_targets)],
     "TargetSketch": [Case(lambda: TargetSketch(most=12), many_targets), Case(TargetSketch)],
@@ -209,4 +256,4 @@ def bits(value: Any) -> Any:
         return tuple((f.name, bits(getattr(value, f.name))) for f in dataclasses.fields(value))
     if isinstance(value, float):
         return value.hex()
-    return value
+    return tuple(bits(part) for part in value) if isinstance(value, tuple) else value

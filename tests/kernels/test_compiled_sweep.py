@@ -38,7 +38,7 @@ def close(a: Any, b: Any, digits: float = 1e-13) -> None:
 
 
 def test_the_same_losses_are_named_twice() -> None:
-    assert set(LOSSES) == COMPILED_LOSSES <= {loss().name for loss in Loss.__subclasses__()}
+    assert set(LOSSES) == COMPILED_LOSSES == {loss().name for loss in (Squared, Logistic, Poisson)}
 
 
 @every_loss

@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import (
     TSQR,
-    Accuracy,
     Glimpse,
     HessianVector,
     Kernel,
@@ -186,14 +185,6 @@ def test_glimpse(data: list[Chunk]) -> None:
     seen = [(c.X[:16], c.y[:16]) for c in data]
     close(found.x_mean, np.concatenate([X for X, _ in seen]).mean(axis=0))
     close(found.y_mean, np.concatenate([y for _, y in seen]).mean(keepdims=True))
-
-
-@over_data
-@over_intercepts
-def test_accuracy(data: list[Chunk], intercept: bool) -> None:
-    at, dense = point(intercept=intercept), Dense(data)
-    right = (dense.margins(at) - dense.offset > 0) == (dense.y == 1)
-    close(ask(Accuracy(at), data), (dense.s * right).sum() / dense.s.sum())
 
 
 @over_data
