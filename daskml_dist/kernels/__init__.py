@@ -13,6 +13,7 @@ from daskml_dist.kernels._base import (
     partial_answer,
 )
 from daskml_dist.kernels.coding import Coding
+from daskml_dist.kernels.curvature_sample import CurvatureSample
 from daskml_dist.kernels.deviations import (
     AbsoluteError,
     Deviation,
@@ -47,6 +48,7 @@ from daskml_dist.kernels.view import View
 __all__ = [
     "AbsoluteError",
     "Coding",
+    "CurvatureSample",
     "Deviation",
     "Deviations",
     "DeviationsAnswer",

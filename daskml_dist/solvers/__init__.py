@@ -11,6 +11,7 @@ from daskml_dist.solvers._base import (
     Turn,
     converse,
 )
+from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.grid import Grid
@@ -20,6 +21,7 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.together import Judged, Meeting
 
 __all__ = [
+    "BlockLBFGS",
     "Conversation",
     "DampedNewton",
     "Grid",

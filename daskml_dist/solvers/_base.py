@@ -153,6 +153,7 @@ class Solver(ABC):
         """Raise UnsupportedCombination where this solver cannot solve the problem."""
         has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}
         has["loss without a scale"] = not isinstance(loss, ScaledLoss)
+        has["joint loss"] = isinstance(loss, JointLoss)
         for need in sorted(self.needs):
             if not has[need]:
                 raise UnsupportedCombination(

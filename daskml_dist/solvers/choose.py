@@ -6,11 +6,13 @@ from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.losses import JointLoss, Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers._base import Solver
+from daskml_dist.solvers.block_lbfgs import MOST_ELEMENTS, BlockLBFGS
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 
+#: by name; BlockLBFGS is for automatic() alone, since names are checked before classes are counted
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS)
 }
@@ -37,6 +39,8 @@ def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
         return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
-    if parameters > (MOST_JOINT_PARAMETERS if isinstance(loss, JointLoss) else MOST_PARAMETERS):
+    if isinstance(loss, JointLoss) and parameters > MOST_JOINT_PARAMETERS:
+        return BlockLBFGS() if parameters**2 <= MOST_ELEMENTS * loss.margins else LBFGS()
+    if parameters > MOST_PARAMETERS:
         return LBFGS()
     return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -90,25 +90,33 @@ class Metric:
         for i in range(len(inner) - 1, -1, -1):
             along[i] = self.steps[i] @ g / inner[i]
             g -= along[i] * self.changes[i]
-        g /= self.scale
-        if self.order.size:
-            g = self._solve_blocks(g)
-        elif self.factor.size:
-            g = cho_solve((self.factor, True), g, check_finite=False)
-        g /= self.scale
+        g = self._solve_first(g)
         for i in range(len(inner)):
             g += (along[i] - self.changes[i] @ g / inner[i]) * self.steps[i]
         return g
 
+    def _solve_first(self, g: FloatArray) -> FloatArray:
+        """M^-1 g."""
+        g = g / self.scale
+        if self.order.size:
+            return self._solve_blocks(g)
+        if self.factor.size:
+            g = cho_solve((self.factor, True), g, check_finite=False)
+        return g / self.scale
+
     def _solve_blocks(self, g: FloatArray) -> FloatArray:
-        """(L L')^-1 g, block after block."""
+        """The same block after block, without what would be added to all margins alike.
+
+        A joint loss does not see that, so that the blocks, which each see their own margin only, must not
+        go there: they take the loss for steep where there is the penalty alone.
+        """
         ordered = np.empty_like(g)
         ordered[self.order] = g
-        rows = ordered.reshape(len(self.factor), -1)
-        solved = [
-            cho_solve((L, True), row, check_finite=False) for L, row in zip(self.factor, rows, strict=True)
-        ]
-        return np.concatenate(solved)[self.order]
+        pairs = zip(self.factor, ordered.reshape(len(self.factor), -1), strict=True)
+        solved = np.concatenate([cho_solve((L, True), row, check_finite=False) for L, row in pairs])
+        solved[self.order] = solved[self.order] / self.scale
+        rows = solved.reshape(len(self.factor), -1)
+        return np.asarray((rows - rows.mean(axis=0)).reshape(-1)[self.order])
 
     def updated(self, step: FloatArray, change: FloatArray) -> Metric:
         """The metric that also maps ``step`` to ``change``; a pair without positive curvature is left out."""

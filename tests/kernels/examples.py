@@ -11,6 +11,7 @@ import numpy as np
 
 from daskml_dist.kernels import (
     TSQR,
+    CurvatureSample,
     Deviations,
     FoldSurvey,
     FoldTally,
@@ -156,6 +157,7 @@ SHIFT = np.full(FEATURES, 2.9)
 
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
+    "CurvatureSample": [Case(lambda: CurvatureSample(Softmax(4), joint_point(), 0.3, 7), class_chunks)],
     "FoldSurvey": [Case(lambda: FoldSurvey(three_folds(), 2))],
     "FoldTally": [
         Case(lambda: FoldTally(KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])))),

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.special import expit, log_expit, logsumexp, softmax
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss
 
-from daskml_dist.kernels import FoldSurvey, HessianVector, Judgement, Sweep, Together, View
+from daskml_dist.kernels import CurvatureSample, FoldSurvey, HessianVector, Judgement, Sweep, Together, View
 from daskml_dist.kernels.view import rows_of
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.types import Chunk
@@ -107,3 +107,17 @@ def test_fold_survey() -> None:
             here = (fold == f) & (y == label)
             assert rows[f, label] == here.sum()
             assert weight[f, label] == pytest.approx(s[here].sum(), rel=1e-12)
+
+
+def test_a_curvature_sample_is_of_doubtful_rows_and_unbiased() -> None:
+    data, at = class_chunks(), joint_point()
+    X, _, s, offset = columns(data)
+    chances = softmax(X @ at.w.T + at.raw_intercept + offset[:, None], axis=1)
+    doubt = 1.0 - np.square(chances).sum(axis=1)
+    samples = [ask(CurvatureSample(Softmax(4), at, 0.4, seed), data) for seed in range(400)]
+    total = [sample.weight.sum() for sample in samples]
+    assert np.mean(total) == pytest.approx(s.sum(), abs=4.0 * np.std(total) / 20.0)
+    assert np.mean([len(sample.y) for sample in samples]) < 0.4 * len(X)
+    sure = doubt < 0.1 * doubt.mean()
+    kept = [np.isin(sample.X[:, 0], X[sure, 0]).sum() for sample in samples]
+    assert np.mean(kept) < 0.1 * sure.sum()

@@ -12,10 +12,11 @@ import pytest
 from daskml_dist import solvers
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.kernels import Moments, Point, Question, Sweep
-from daskml_dist.losses import Logistic, Loss, Poisson, Squared
+from daskml_dist.losses import Logistic, Loss, Poisson, Softmax, Squared
 from daskml_dist.penalties import L2, ElasticNet
 from daskml_dist.solvers import (
     LBFGS,
+    BlockLBFGS,
     Conversation,
     DampedNewton,
     LeastSquares,
@@ -234,6 +235,9 @@ def test_automatic() -> None:
     assert chosen(Squared(), 100, 10) is chosen(Squared(), 10**6, least_squares.MOST_FEATURES) is LeastSquares
     assert chosen(Squared(), 10**6, least_squares.MOST_FEATURES + 1) is LBFGS
     assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS + 1) is LBFGS
+    assert chosen(Softmax(10), 10**6, 1000) is ProgressiveNewton
+    assert chosen(Softmax(10), 10**6, 10_000) is BlockLBFGS
+    assert chosen(Softmax(100), 10**6, 10**6) is LBFGS
     assert chosen(Logistic(), enough - 1, 20) is DampedNewton
     assert chosen(Poisson(), enough, 20) is ProgressiveNewton
 
@@ -246,7 +250,9 @@ def test_every_solver_is_asked() -> None:
         and issubclass(cls, Solver)
         and not inspect.isabstract(cls)
     }
-    assert concrete == set(EVERY) == set(SOLVERS.values())
+    # those of joint losses have tests of their own, and no name
+    assert concrete == {*EVERY, BlockLBFGS}
+    assert set(EVERY) == set(SOLVERS.values())
     assert all(SOLVERS[solver.name] is solver for solver in EVERY)
 
 
