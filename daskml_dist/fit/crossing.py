@@ -13,7 +13,7 @@ from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import read, settle
-from daskml_dist.fit.folding import settle_folds
+from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.surveying import loss_of, survey_labels
 from daskml_dist.fit.training import Interrupted, Training
@@ -63,6 +63,7 @@ def cross(
     rule : how the rows are split.
     X, y, sample_weight, groups : (n, p), (n,) labels, (n,) or None, (n,) or None.
     """
+    refuse_other_groups(rule, groups)
     solver = named(training.solver, training.loss, penalties[0](1.0))
     lazy = inputs.is_lazy(X, y, sample_weight, groups)
     hands = connect(training.scheduler, lazy=lazy, patience=training.patience)

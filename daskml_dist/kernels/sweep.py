@@ -18,7 +18,9 @@ from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 #: losses that compiled_sweep.py has as well, by name
+_LEAST_SHARE = 1e-2
 COMPILED_LOSSES = frozenset({"squared", "logistic", "poisson"})
+
 
 
 @final
@@ -232,6 +234,8 @@ class _Sums:
             self.scale_slopes += float((by_scale if s is None else weighted(s, by_scale)).sum())
         if self.ask.steps:
             self._add_trials(x, y, z, s)
+        if curvature is not None and isinstance(self.loss, ScaledLoss):
+            curvature = np.maximum(curvature, steadying(curvature) * self.loss.reweighted(y, z))
         if curvature is not None:
             self._add_hessian(rows, curvature if s is None else weighted(s, curvature))
         if self.ask.factor is not None:
@@ -317,3 +321,11 @@ class _Sums:
         if self.ask.factor is not None:
             maxima["radius2"] = np.asarray(self.radius2)
         return Part(sums, maxima)
+
+
+def steadying(curvature: FloatArray) -> float:
+    """The share of reweighted curvature that rows without any curvature get.
+
+    A few of them are no harm; where there are many, a Newton step would not know where to end.
+    """
+    return max(_LEAST_SHARE, float(np.mean(curvature == 0.0)) ** 2)

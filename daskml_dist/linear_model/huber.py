@@ -87,7 +87,10 @@ class HuberRegressor(LinearRegressor):
         self.__dict__.pop("outliers_", None)
         self._train(self._training(), X, y, sample_weight)
         if not inputs.is_lazy(X, y):
-            self.outliers_ = np.abs(np.ravel(y) - np.ravel(self.predict(X))) > self.epsilon * self.scale_
+            self.outliers_ = (
+                np.abs(np.asarray(y).ravel() - np.asarray(self.predict(X)).ravel())
+                > self.epsilon * self.scale_
+            )
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -93,7 +93,11 @@ class ScaledLoss(Loss):
 
     @abstractmethod
     def scale_direction(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        """v such that the Hessian in (margin, scale) is the curvature times (1, v) (1, v)'."""
+        """v such that the Hessian in (margin, scale) is the curvature times (1, v) (1, v)'; 0 without one."""
+
+    @abstractmethod
+    def reweighted(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """The curvature of the parabola that touches the loss from above (reweighted least squares)."""
 
 
 class JointLoss(Loss):

@@ -65,7 +65,11 @@ class Huber(ScaledLoss):
         return 1.0 - np.square(np.clip((y - z) / self.scale, -self.epsilon, self.epsilon))
 
     def scale_direction(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return (y - z) / self.scale
+        u = (y - z) / self.scale
+        return np.where(np.abs(u) < self.epsilon, u, 0.0)
+
+    def reweighted(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        return (2.0 / self.scale) * self.epsilon / np.maximum(np.abs(y - z) / self.scale, self.epsilon)
 
     def mean(self, z: FloatArray) -> FloatArray:
         return z

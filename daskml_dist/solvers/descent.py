@@ -151,9 +151,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
-        step, decrease = model_step(
-            problem.penalty, problem.coefficients, point.theta[0], here.gradient, metric
-        )
+        step, decrease = model_step(problem.penalty, point, here.gradient, metric)
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -353,11 +351,17 @@ def _memory(metric: Metric) -> dict[str, FloatArray]:
         "factor": metric.factor,
         "steps": metric.steps,
         "changes": metric.changes,
-        "order": metric.order,
+        "order": metric.order.astype(np.float64),
     }
 
 
 def metric_of(state: State) -> Metric:
     """The metric that a state remembers."""
     arrays = state.arrays
-    return Metric(arrays["scale"], arrays["factor"], arrays["steps"], arrays["changes"], arrays["order"])
+    return Metric(
+        arrays["scale"],
+        arrays["factor"],
+        arrays["steps"],
+        arrays["changes"],
+        arrays["order"].astype(np.int64),
+    )

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
+from daskml_dist.kernels import Point
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers.box_lasso import BoxLasso
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import FloatArray
 
+_LEAST_SCALE = 0.1  # of a scale is left by a step: a perfect fit has none, and the loss no value there
+
 
 def model_step(
-    penalty: Penalty, p: int, theta: FloatArray, gradient: FloatArray, metric: Metric
+    penalty: Penalty, point: Point, gradient: FloatArray, metric: Metric
 ) -> tuple[FloatArray, float]:
     """(q,) step d and decrease of g'd + d'Bd / 2 + penalty, where B is the metric.
 
-    Newton's step where the penalty is smooth, otherwise that of the proximal Newton method (Lee, Sun and
-    Saunders 2014, "Proximal Newton-type methods", equation 2.5).
+    Newton's step where the penalty is smooth and a scale stays above zero, otherwise that of the proximal
+    Newton method (Lee, Sun and Saunders 2014, "Proximal Newton-type methods", equation 2.5).
 
     Parameters
     ----------
-    penalty : of the first p parameters; an intercept is free.
-    theta, gradient : (q,) where, and of the smooth part of F there.
+    penalty : of the coefficients; an intercept is free.
+    point : where.
+    gradient : (q,) of the smooth part of F there.
     """
+    theta, p = point.theta[0], point.coefficients.size
+    least = None if point.scale is None else _LEAST_SCALE * float(point.scale[0])
     if penalty.smooth:
         step = -metric.solve(gradient)
-        return step, -0.5 * float(gradient @ step)
+        if least is None or theta[-1] + step[-1] >= least:
+            return step, -0.5 * float(gradient @ step)
     B = metric.matrix
     scale = np.sqrt(np.diag(B))
     l1 = _extended(penalty.l1, p, theta.size, 0.0)
+    lower = _extended(penalty.lower, p, theta.size, -np.inf)
+    if least is not None:
+        lower[-1] = least
     box = BoxLasso(
         B / np.outer(scale, scale),
         (B @ theta - gradient) / scale,
         l1 / scale,
-        _extended(penalty.lower, p, theta.size, -np.inf) * scale,
+        lower * scale,
         _extended(penalty.upper, p, theta.size, np.inf) * scale,
     )
     end = box.minimum(theta * scale) / scale

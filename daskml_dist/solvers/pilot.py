@@ -117,6 +117,8 @@ def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float, *, 
 
 
 def _told(problem: Problem, point: Point, sample: Chunk, null_value: float) -> PilotAnswer:
+    if sample.X is None or len(sample.X) < 2:  # that has no halves
+        return PilotAnswer(point, _hessian(problem, point, sample), null_value, np.inf)
     halves = [_hessian(problem, point, _every(sample, 2, start)) for start in (0, 1)]
     mean = 0.5 * (halves[0] + halves[1])
     factor = Metric.of(mean).cholesky_factor

@@ -27,12 +27,12 @@ ESTIMATORS = [
     Lasso(),
     ElasticNet(),
     LogisticRegression(),
-    LogisticRegressionCV(Cs=3, cv=2),
+    LogisticRegressionCV(Cs=[0.1, 1.0], cv=2),
     PoissonRegressor(),
     GammaRegressor(),
     TweedieRegressor(power=1.5),
     GeneralizedLinearRegressor(),
-    HuberRegressor(),
+    HuberRegressor(alpha=1.0, tol=1e-13),
 ]
 
 
