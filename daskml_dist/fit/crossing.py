@@ -138,12 +138,14 @@ def _grid(
             seed=training.seed,
         )
 
+    problems = tuple(tuple(problem(penalty, split) for split in range(len(trains))) for penalty in penalties)
+    return Grid(problems, _views(folds, factors), folds)
+
+
+def _views(folds: Folds, factors: FloatArray | None) -> tuple[View, ...]:
+    """What the models of each split and of all rows are trained on."""
     factor = None if factors is None else tuple(float(value) for value in factors)
-    return Grid(
-        tuple(tuple(problem(penalty, split) for split in range(len(trains))) for penalty in penalties),
-        tuple(View(split, "trained on", factor) for split in [*range(folds.n_splits), None]),
-        folds,
-    )
+    return tuple(View(split, "trained on", factor) for split in [*range(folds.n_splits), None])
 
 
 def _refuse_lost_classes(rows: FloatArray, weight: FloatArray, classes: AnyArray) -> None:

@@ -22,7 +22,6 @@ _LEAST_SHARE = 1e-2
 COMPILED_LOSSES = frozenset({"squared", "logistic", "poisson"})
 
 
-
 @final
 @dataclass(frozen=True, slots=True)
 class Point:

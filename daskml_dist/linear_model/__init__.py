@@ -3,7 +3,6 @@
 from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
-from daskml_dist.linear_model.huber import HuberRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.logistic_cv import LogisticRegressionCV
@@ -14,7 +13,6 @@ __all__ = [
     "ElasticNet",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
-    "HuberRegressor",
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
