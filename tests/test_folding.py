@@ -15,7 +15,7 @@ from sklearn import model_selection as theirs
 from daskml_dist import model_selection as ours
 from daskml_dist import splits
 from daskml_dist.cluster import connect
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Training, rule_of, settle, settle_folds
 from daskml_dist.fit.data import read
 from daskml_dist.kernels import Coding, FoldTally, Kernel, Part, Question, Total
@@ -56,13 +56,40 @@ class Own(theirs.KFold):
 
 
 @pytest.mark.parametrize(
-    "cv", [Own(3), theirs.ShuffleSplit(3), theirs.LeaveOneOut(), [([0], [1])], "5", True, 2.5], ids=repr
+    "cv", [Own(3), theirs.ShuffleSplit(3), theirs.LeaveOneOut(), "5", True, 2.5], ids=repr
 )
 def test_what_is_no_rule_is_refused(cv: Any) -> None:
     with pytest.raises(UnsupportedParameter, match="expected a number of folds, or KFold"):
         rule_of(cv, labels=False)
     with pytest.raises(ValueError, match="n_splits=2 or more"):
         rule_of(1, labels=False)
+
+
+def test_listed_splits_are_a_rule() -> None:
+    pairs = list(theirs.KFold(3).split(np.zeros(10)))
+    rule = rule_of(iter(pairs), labels=False)
+    assert rule == splits.Listed(tuple(pairs)) != splits.Listed(tuple(pairs[:2]))
+    masks = [(~np.isin(np.arange(10), test), np.isin(np.arange(10), test)) for _, test in pairs]
+    assert rule_of(masks, labels=False) == rule
+    for nothing in ([], [1, 2], [([0], [1], [2])], [([[0]], [[1]])]):
+        with pytest.raises(UnsupportedParameter, match="lists something else"):
+            rule_of(nothing, labels=False)
+
+
+REFUSED: list[tuple[Any, str]] = [
+    ([([0, 1], [1, 2])], "trained on in the split that tests them"),
+    ([([0, 1], [2]), ([0, 1], [2])], "tested twice"),
+    ([([], [1])], "no rows on one side of split 0"),
+    ([([0], [5])], "int64 from 5 to 5, expected integers from 0 to 4, since n_samples=5"),
+    ([([0], [-1])], "from -1 to -1"),
+    ([([0.0], [1.0])], "given were float64"),
+]
+
+
+@pytest.mark.parametrize(("cv", "says"), REFUSED, ids=str)
+def test_lists_that_are_no_splits_are_refused(cv: Any, says: str) -> None:
+    with pytest.raises(InvalidData, match=says):
+        rule_of(cv, labels=False).settle(splits.Tally(np.array([[2], [3]])))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from daskml_dist import splits
 from daskml_dist.cluster import Hands
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import InvalidData, UnsupportedCombination, UnsupportedParameter
 from daskml_dist.kernels import Question, tally
 from daskml_dist.splits import Folds, Split
 
@@ -32,13 +32,14 @@ def rule_of(cv: Any, *, labels: bool) -> Split:
     Parameters
     ----------
     cv : None (5 folds), a number of folds, a rule, one of ``daskml_dist.model_selection``, or
-        scikit-learn's KFold, StratifiedKFold, GroupKFold or TimeSeriesSplit.
+        scikit-learn's KFold, StratifiedKFold, GroupKFold or TimeSeriesSplit; or (train, test) positions of
+        rows for each split.
     labels : whether y holds classes, so that a number of folds means stratified ones.
 
     Raises
     ------
     UnsupportedParameter
-        Anything else: index arrays, and splitters whose folds are no rule.
+        Anything else, among it splitters whose folds are no rule.
     """
     if cv is None or (isinstance(cv, int | np.integer) and not isinstance(cv, bool)):
         folds = 5 if cv is None else int(cv)
@@ -49,10 +50,28 @@ def rule_of(cv: Any, *, labels: bool) -> Split:
         return cv.rule()
     if type(cv) in RULES:
         return RULES[type(cv)](cv)
+    if isinstance(cv, Iterable) and not isinstance(cv, str):
+        return _listed(cv)
     raise UnsupportedParameter(
         f"cv={cv!r} was given; expected a number of folds, or KFold, StratifiedKFold, GroupKFold or "
-        "TimeSeriesSplit of daskml_dist.model_selection or of scikit-learn."
+        "TimeSeriesSplit of daskml_dist.model_selection or of scikit-learn, or (train, test) for each split."
     )
+
+
+def _listed(cv: Iterable[Any]) -> Split:
+    """Positions of rows, or truth values for all rows."""
+    given = list(cv)
+    pairs = [tuple(map(np.asarray, pair)) for pair in given if isinstance(pair, tuple | list)]
+    usual = all(len(pair) == 2 and pair[0].ndim == pair[1].ndim == 1 for pair in pairs)
+    if not given or len(pairs) < len(given) or not usual:
+        raise UnsupportedParameter(
+            "cv lists something else than splits: expected one (train, test) pair of positions of rows for "
+            "each split."
+        )
+    positions = [
+        tuple(np.flatnonzero(side) if side.dtype == np.bool_ else side for side in pair) for pair in pairs
+    ]
+    return splits.Listed(tuple((train, test) for train, test in positions))
 
 
 def settle_folds(hands: Hands, rule: Split) -> Folds:
@@ -64,6 +83,21 @@ def settle_folds(hands: Hands, rule: Split) -> Folds:
     for note in folds.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return folds
+
+
+def refuse_other_groups(rule: Split | None, groups: Any) -> None:
+    """Refuse groups that nobody looks at, and a rule that lacks them."""
+    asked = rule is not None and rule.asks == "groups"
+    if asked and groups is None:
+        raise InvalidData(
+            f"The 'groups' parameter should not be None: cv is {type(rule).__name__}, which puts all rows of "
+            "a group into the same fold. Pass groups=, one value for each row."
+        )
+    if groups is not None and not asked:
+        raise UnsupportedCombination(
+            f"groups were given, and cv={rule!r} does not look at them. Use cv=GroupKFold(n_splits), or "
+            "leave out groups."
+        )
 
 
 def seed_of(cv: Any) -> int | None:

@@ -10,7 +10,8 @@ from daskml_dist.cluster import Patience
 from daskml_dist.kernels import Point
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
-from daskml_dist.solvers import Problem, Solution
+from daskml_dist.solvers import Problem, Solution, Solver
+from daskml_dist.splits import Split
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -25,11 +26,12 @@ class Training:
     loss : the loss.
     penalty : the penalty, given the sum of the weights.
     intercept : whether an intercept is fitted.
-    solver : "auto" or the name of a solver.
+    solver : "auto", the name of a solver, or a solver.
     tol, max_passes, certify, seed, start : see ``Problem``.
     labels : whether y holds classes.
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
+    cv : the rule of a cross-validation, or None.
     scheduler : see ``cluster.connect``.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
@@ -39,7 +41,7 @@ class Training:
     loss: Loss
     penalty: Callable[[float], Penalty]
     intercept: bool = True
-    solver: str = "auto"
+    solver: str | Solver = "auto"
     tol: float = 1e-6
     max_passes: int = 100
     certify: bool = False
@@ -48,6 +50,7 @@ class Training:
     labels: bool = False
     class_weight: Callable[[AnyArray, AnyArray, AnyArray], FloatArray | None] | None = None
     multi_output: bool = False
+    cv: Split | None = None
     scheduler: Any = None
     checkpoint: str | None = None
     verbose: int = 1

@@ -25,8 +25,11 @@ from daskml_dist.kernels.deviations import (
     TweedieDeviance,
 )
 from daskml_dist.kernels.exact_sum import ExactSum
+from daskml_dist.kernels.fold_factors import FoldFactors, FoldFactorsAnswer
+from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
+from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
@@ -48,6 +51,10 @@ __all__ = [
     "Deviations",
     "DeviationsAnswer",
     "ExactSum",
+    "FoldFactors",
+    "FoldFactorsAnswer",
+    "FoldMoments",
+    "FoldMomentsAnswer",
     "FoldTally",
     "Glimpse",
     "GlimpseAnswer",
@@ -60,6 +67,8 @@ __all__ = [
     "LabelSurvey",
     "LabelSurveyAnswer",
     "LabelTally",
+    "LeaveOneOut",
+    "LeaveOneOutAnswer",
     "LeverageSample",
     "Moments",
     "MomentsAnswer",
@@ -71,8 +80,8 @@ __all__ = [
     "Probabilities",
     "ProbabilitiesAnswer",
     "Question",
-    "RowTally",
     "RelativeError",
+    "RowTally",
     "Sample",
     "ScoreSketch",
     "Sketch",

@@ -4,20 +4,25 @@ from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.huber import HuberRegressor
+from daskml_dist.linear_model.lasso_cv import ElasticNetCV, LassoCV
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.ridge_cv import RidgeCV
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
 __all__ = [
     "ElasticNet",
+    "ElasticNetCV",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
     "HuberRegressor",
     "Lasso",
+    "LassoCV",
     "LinearRegression",
     "LogisticRegression",
     "PoissonRegressor",
     "Ridge",
+    "RidgeCV",
     "TweedieRegressor",
 ]

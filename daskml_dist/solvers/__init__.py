@@ -13,19 +13,25 @@ from daskml_dist.solvers._base import (
 )
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
+from daskml_dist.solvers.ridge_search import RidgeSearch
 
 __all__ = [
     "Conversation",
     "DampedNewton",
     "LARGE",
     "LBFGS",
+    "LassoSearch",
     "LeastSquares",
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "RidgeLeaveOneOut",
+    "RidgeSearch",
     "Solution",
     "Solver",
     "State",

@@ -4,6 +4,7 @@ from daskml_dist.splits._base import Asks, Folds, Split, Tally
 from daskml_dist.splits.group_k_fold import GroupKFold
 from daskml_dist.splits.holdout import Holdout
 from daskml_dist.splits.k_fold import KFold
+from daskml_dist.splits.listed import Listed
 from daskml_dist.splits.stratified_holdout import StratifiedHoldout
 from daskml_dist.splits.stratified_k_fold import StratifiedKFold
 from daskml_dist.splits.time_series_split import TimeSeriesSplit
@@ -14,6 +15,7 @@ __all__ = [
     "GroupKFold",
     "Holdout",
     "KFold",
+    "Listed",
     "Split",
     "StratifiedHoldout",
     "StratifiedKFold",

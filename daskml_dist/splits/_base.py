@@ -99,6 +99,11 @@ class Folds(ABC):
         return np.where(self.tests.any(axis=0), self.tests.argmax(axis=0), -1).astype(np.int32)
 
     @property
+    def everything(self) -> BoolArray:
+        """(F,) all folds."""
+        return np.ones(self.n_folds, dtype=np.bool_)
+
+    @property
     def n_splits(self) -> int:
         """S."""
         return len(self.tests)

@@ -9,14 +9,17 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from daskml_dist.linear_model import (
     ElasticNet,
+    ElasticNetCV,
     GammaRegressor,
     GeneralizedLinearRegressor,
     HuberRegressor,
     Lasso,
+    LassoCV,
     LinearRegression,
     LogisticRegression,
     PoissonRegressor,
     Ridge,
+    RidgeCV,
     TweedieRegressor,
 )
 
@@ -25,6 +28,10 @@ ESTIMATORS = [
     Ridge(),
     Lasso(),
     ElasticNet(),
+    LassoCV(cv=3),
+    ElasticNetCV(cv=3, alphas=20),
+    RidgeCV(),
+    RidgeCV(cv=3),
     LogisticRegression(),
     PoissonRegressor(),
     GammaRegressor(),

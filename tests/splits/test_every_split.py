@@ -25,6 +25,7 @@ from daskml_dist.splits import (
     GroupKFold,
     Holdout,
     KFold,
+    Listed,
     Split,
     StratifiedHoldout,
     StratifiedKFold,
@@ -38,6 +39,10 @@ RULES: dict[str, list[Split]] = {
     "GroupKFold": [GroupKFold(3), GroupKFold(4, seed=7)],
     "Holdout": [Holdout(), Holdout(0.3, 0.5), Holdout(7, 11, seed=1), Holdout(train_size=0.9, seed=2)],
     "KFold": [KFold(2), KFold(), KFold(61), KFold(3, seed=0), KFold(5, seed=2**40)],
+    "Listed": [
+        Listed(tuple(model_selection.KFold(3).split(np.zeros(61)))),
+        Listed(((np.arange(5, 50), np.arange(3)), (np.array([0, 60]), np.arange(20, 30)))),
+    ],
     "StratifiedHoldout": [StratifiedHoldout(), StratifiedHoldout(0.3, 0.5, seed=3)],
     "StratifiedKFold": [StratifiedKFold(2), StratifiedKFold(), StratifiedKFold(3, seed=4)],
     "TimeSeriesSplit": [
