@@ -11,6 +11,7 @@ from benchmarks.table import Table
 NAMES = (
     "pass_counts",
     "logistic_speed",
+    "lasso_cv",
     "small_fit",
     "tasks_and_bytes",
     "roofline",
