@@ -27,6 +27,8 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
         classes, rows, offset = found.classes, found.rows, found.offset
         total, events = float(weights.sum()), int(found.counts[1])
         mean = weights[1:] / total
+        if training.signs:
+            mean = 2.0 * (mean if len(weights) == 2 else weights / total) - 1.0
     else:
         told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
         hands.code(Coding())
@@ -60,32 +62,33 @@ def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, 
     """Find the classes and have labels coded by them; also (k,) the weight sums with the class weights in."""
     found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey(training.loss)))
     weights: FloatArray = found.weights
-    refuse_classes(training.name, found.classes, weights)
+    refuse_classes(training, found.classes, weights)
     factors = None
     if training.class_weight is not None:
         factors = training.class_weight(found.classes, found.counts, weights)
-    hands.code(Coding(found.classes, factors))
+    hands.code(Coding(found.classes, factors, signs=training.signs))
     if factors is not None:
         weights = weights * factors
-        refuse_classes(training.name, found.classes, weights)
+        refuse_classes(training, found.classes, weights)
     return found, weights
 
 
-def refuse_classes(name: str, classes: AnyArray, weights: AnyArray) -> None:
-    """Refuse what is not a binary problem."""
+def refuse_classes(training: Training, classes: AnyArray, weights: AnyArray) -> None:
+    """Refuse less than two classes, and more of them where the model is binary."""
+    name = training.name
     if len(classes) == 1:
         raise InvalidData(
             f"{name} needs samples of at least 2 classes in the data, but the data contains only one class: "
             f"{classes.tolist()[0]!r}."
         )
-    if len(classes) > 2:
+    if len(classes) > 2 and not training.signs:
         raise InvalidData(
             "Only binary classification is supported. The type of the target is multiclass: y has "
             f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
             "against the rest."
         )
     for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
-        if weight == 0.0:
+        if weight == 0.0 and np.count_nonzero(weights) < 2:
             raise InvalidData(
                 f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that only "
                 "one class is left. Give rows of both classes a weight above zero."

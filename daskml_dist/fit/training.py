@@ -29,6 +29,7 @@ class Training:
     solver : "auto", the name of a solver, or a solver.
     tol, max_passes, certify, seed, start : see ``Problem``.
     labels : whether y holds classes.
+    signs : whether classes, of which there may be many, become targets of -1 and 1; see ``Coding``.
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
     cv : the rule of a cross-validation, or None.
@@ -48,6 +49,7 @@ class Training:
     seed: int = 0
     start: Point | None = None
     labels: bool = False
+    signs: bool = False
     class_weight: Callable[[AnyArray, AnyArray, AnyArray], FloatArray | None] | None = None
     multi_output: bool = False
     cv: Split | None = None

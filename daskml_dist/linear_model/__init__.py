@@ -8,6 +8,7 @@ from daskml_dist.linear_model.lasso_cv import ElasticNetCV, LassoCV
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
 from daskml_dist.linear_model.ridge_cv import RidgeCV
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
@@ -24,5 +25,6 @@ __all__ = [
     "PoissonRegressor",
     "Ridge",
     "RidgeCV",
+    "RidgeClassifier",
     "TweedieRegressor",
 ]

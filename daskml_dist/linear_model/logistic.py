@@ -192,7 +192,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
             seed=seed_of(self.random_state),
             start=self._start(),
             labels=True,
-            class_weight=None if self.class_weight is None else partial(_factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(class_factors, self.class_weight),
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,
@@ -221,7 +221,7 @@ def _penalty(C: float, l1_ratio: float, weight_sum: float) -> Penalty:
     return L2(alpha) if l1_ratio == 0.0 else ElasticNet(l1_ratio * alpha, (1.0 - l1_ratio) * alpha)
 
 
-def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
+def class_factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
     """(2,) the factor of each class."""
     if isinstance(class_weight, str) and class_weight == "balanced":
         # as compute_class_weight("balanced", sample_weight=...): classes get the same total weight

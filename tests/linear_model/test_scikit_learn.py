@@ -19,6 +19,7 @@ from daskml_dist.linear_model import (
     LogisticRegression,
     PoissonRegressor,
     Ridge,
+    RidgeClassifier,
     RidgeCV,
     TweedieRegressor,
 )
@@ -32,6 +33,7 @@ ESTIMATORS = [
     ElasticNetCV(cv=3, alphas=20),
     RidgeCV(),
     RidgeCV(cv=3),
+    RidgeClassifier(),
     LogisticRegression(),
     PoissonRegressor(),
     GammaRegressor(),
