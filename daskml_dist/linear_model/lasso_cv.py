@@ -193,7 +193,7 @@ class ElasticNetCV(_LassoSearchModel):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = ElasticNetCV(l1_ratio=[0.5, 0.9], verbose=0).fit(X, y)
     >>> model.l1_ratio_, round(model.alpha_, 4), model.n_passes_
-    (0.9, 0.0042, 1)
+    (0.9, 0.0024, 1)
     """
 
     def __init__(

@@ -121,9 +121,12 @@ def lasso_path(
     """(A, p) the minima of one target for penalties in descending order, each found from the one before."""
     p = len(moments.matrix)
     lower, upper = np.full(p, 0.0 if positive else -np.inf), np.full(p, np.inf)
-    w, path = np.zeros(p), []
+    w, path, ridge = np.zeros(p), [], 0.0
+    matrix, scale = scaled(moments.matrix, np.zeros(p))
     for alpha in alphas:
-        matrix, scale = scaled(moments.matrix, np.full(p, alpha * (1.0 - l1_ratio)))
+        if alpha * (1.0 - l1_ratio) != ridge:
+            ridge = alpha * (1.0 - l1_ratio)
+            matrix, scale = scaled(moments.matrix, np.full(p, ridge))
         box = BoxLasso(matrix, moments.right[:, 0] / scale, alpha * l1_ratio / scale, lower, upper)
         w = box.minimum(w * scale) / scale
         path.append(w)
