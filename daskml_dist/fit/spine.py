@@ -39,7 +39,7 @@ def fit(
         solver = solver or automatic(training.loss, problem.rows, problem.parameters)
         solver.refuse_targets(problem.targets)
         if training.cv is not None:
-            problem = replace(problem, folds=settle_folds(hands, training.cv))
+            problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
         with single_threaded_blas() if solver.small_systems else nullcontext():
             return _converse(training, hands, table, problem, classes, solver)
     finally:

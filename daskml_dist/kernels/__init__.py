@@ -25,6 +25,7 @@ from daskml_dist.kernels.deviations import (
     TweedieDeviance,
 )
 from daskml_dist.kernels.exact_sum import ExactSum
+from daskml_dist.kernels.fold_accuracy import FoldAccuracy
 from daskml_dist.kernels.fold_factors import FoldFactors, FoldFactorsAnswer
 from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.hessian_vector import HessianVector
@@ -51,6 +52,7 @@ __all__ = [
     "Deviations",
     "DeviationsAnswer",
     "ExactSum",
+    "FoldAccuracy",
     "FoldFactors",
     "FoldFactorsAnswer",
     "FoldMoments",

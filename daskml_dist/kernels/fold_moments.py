@@ -12,6 +12,7 @@ from scipy.linalg.blas import dsyrk
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.moments import weighted_rows
 from daskml_dist.kernels.packing import pack, unpack
+from daskml_dist.kernels.tally import labels_of
 from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray
 
@@ -66,8 +67,8 @@ def fold_rows(
     folds: Folds, chunk: Chunk, x_shift: FloatArray, y_shift: FloatArray
 ) -> Iterator[tuple[int, FloatArray]]:
     """Blocks of rows of one fold each: the fold, and (B, p + t + 1) rows as ``weighted_rows`` has them."""
-    assert chunk.X is not None
-    fold = folds.of(chunk.id, chunk.X.shape[0], chunk.y, chunk.groups)
+    assert chunk.X is not None and chunk.y is not None
+    fold = folds.of(chunk.id, chunk.X.shape[0], labels_of(chunk.y), chunk.groups)
     first = 0
     for rows in weighted_rows(chunk, x_shift, y_shift):
         here = fold[first : first + len(rows)]

@@ -9,6 +9,7 @@ from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
+from daskml_dist.linear_model.ridge_classifier_cv import RidgeClassifierCV
 from daskml_dist.linear_model.ridge_cv import RidgeCV
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
@@ -26,5 +27,6 @@ __all__ = [
     "Ridge",
     "RidgeCV",
     "RidgeClassifier",
+    "RidgeClassifierCV",
     "TweedieRegressor",
 ]

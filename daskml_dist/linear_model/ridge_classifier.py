@@ -29,8 +29,45 @@ from daskml_dist.losses import Squared
 from daskml_dist.types import AnyArray, FloatArray
 
 
+class RidgeClassifierModel(ClassifierMixin, LinearModel):
+    """What the ridge classifiers share."""
+
+    classes_: AnyArray
+    fit_intercept: bool
+
+    def decision_function(self, X: Any) -> Any:
+        """(n,) margins of ``classes_[1]``, or (n, k) of each class, in the kind of X."""
+        check_is_fitted(self)
+        outputs = None if len(self.classes_) == 2 else self.classes_.tolist()
+        dtype = self._result_dtype(X)
+        return self._apply(X, partial(_decision, self._point(), dtype), outputs, dtype)
+
+    def predict(self, X: Any) -> Any:
+        """(n,) labels, in the kind of X."""
+        check_is_fitted(self)
+        return self._apply(X, partial(_labels, self._point(), self.classes_), None, self.classes_.dtype)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy on X and y, as a number; computed on the cluster where X lives there."""
+        if not inputs.is_lazy(X, y, sample_weight):
+            return float(super().score(X, y, sample_weight))
+        check_is_fitted(self)
+        check_features(self, X, reset=False)
+        return spine.score(self._training(), self._point(), self.classes_, X, y, sample_weight)
+
+    def _training(self) -> Training:
+        raise NotImplementedError
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        assert outcome.classes is not None
+        self.classes_ = outcome.classes
+        self.coef_ = w[0] if len(w) == 1 else w  # as scikit-learn's is
+        self.intercept_: Any = b if self.fit_intercept else 0.0
+        self.n_iter_ = outcome.solution.state.passes
+
+
 @final
-class RidgeClassifier(ClassifierMixin, LinearModel):
+class RidgeClassifier(RidgeClassifierModel):
     r"""Classes as targets of a ridge regression, in one pass over the data for all classes.
 
     .. math:: \min_{w_k, b_k} \sum_i s_i (t_{ik} - x_i^T w_k - b_k)^2 + \alpha |w_k|^2, \quad t_{ik} = \pm 1
@@ -103,26 +140,6 @@ class RidgeClassifier(ClassifierMixin, LinearModel):
         self._train(self._training(), X, y, sample_weight)
         return self
 
-    def decision_function(self, X: Any) -> Any:
-        """(n,) margins of ``classes_[1]``, or (n, k) of each class, in the kind of X."""
-        check_is_fitted(self)
-        outputs = None if len(self.classes_) == 2 else self.classes_.tolist()
-        dtype = self._result_dtype(X)
-        return self._apply(X, partial(_decision, self._point(), dtype), outputs, dtype)
-
-    def predict(self, X: Any) -> Any:
-        """(n,) labels, in the kind of X."""
-        check_is_fitted(self)
-        return self._apply(X, partial(_labels, self._point(), self.classes_), None, self.classes_.dtype)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy on X and y, as a number; computed on the cluster where X lives there."""
-        if not inputs.is_lazy(X, y, sample_weight):
-            return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)
-        check_features(self, X, reset=False)
-        return spine.score(self._training(), self._point(), self.classes_, X, y, sample_weight)
-
     def _training(self) -> Training:
         return Training(
             name=type(self).__name__,
@@ -135,20 +152,13 @@ class RidgeClassifier(ClassifierMixin, LinearModel):
             seed=seed_of(self.random_state),
             labels=True,
             signs=True,
-            class_weight=None if self.class_weight is None else partial(_factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(row_factors, self.class_weight),
             scheduler=self.scheduler,
             verbose=self.verbose,
         )
 
-    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
-        assert outcome.classes is not None
-        self.classes_ = outcome.classes
-        self.coef_ = w[0] if len(w) == 1 else w  # as scikit-learn's is
-        self.intercept_: Any = b if self.fit_intercept else 0.0
-        self.n_iter_ = outcome.solution.state.passes
 
-
-def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
+def row_factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
     """(k,) the factor of each class; balanced ones by rows, whatever their weights, as in scikit-learn."""
     return class_factors(class_weight, classes, counts, counts)
 

@@ -17,6 +17,7 @@ from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
 
@@ -30,6 +31,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "RidgeAccuracy",
     "RidgeLeaveOneOut",
     "RidgeSearch",
     "Solution",

@@ -14,6 +14,7 @@ from daskml_dist.kernels import (
     TSQR,
     Accuracy,
     Deviations,
+    FoldAccuracy,
     FoldFactors,
     FoldMoments,
     FoldTally,
@@ -141,9 +142,21 @@ FOLDS = [
     StratifiedKFold(3).settle(rows_of_classes()),
 ]
 
+
+def models(splits: int, each: int, targets: int) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Models of each split, with their intercepts and centres."""
+    rng = np.random.default_rng(9)
+    w = rng.standard_normal((splits, each, targets, FEATURES))
+    return w, rng.standard_normal((splits, each, targets)), rng.standard_normal((splits, FEATURES))
+
+
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
     "Accuracy": [Case(lambda: Accuracy(point()))],
+    "FoldAccuracy": [
+        Case(partial(FoldAccuracy, FOLDS[0], *models(4, 3, 1))),
+        Case(partial(FoldAccuracy, FOLDS[1], *models(3, 1, 2)), two_targets),
+    ],
     "FoldFactors": [Case(partial(FoldFactors, folds, SHIFT, np.array([0.4]))) for folds in FOLDS],
     "FoldMoments": [Case(partial(FoldMoments, folds, SHIFT, np.array([0.4]))) for folds in FOLDS],
     "FoldTally": [

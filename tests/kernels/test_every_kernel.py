@@ -181,12 +181,13 @@ CHECKS = {name: check for name, check in list(globals().items()) if name.startsw
 #: answers with one row a chunk, of zeros for a chunk without rows
 ANSWERS_BY_CHUNK = {"FoldTally", "LabelTally", "RowTally"}
 #: their folds were settled for the chunks as they are
-FOLDS_BY_CHUNK = {"FoldFactors", "FoldMoments"}
+FOLDS_BY_CHUNK = {"FoldAccuracy", "FoldFactors", "FoldMoments"}
 #: questions about the target alone do not see X; the values of a sample or a glimpse are those of a few rows
 LOOKS_AT_ALL_OF_X = {"Accuracy", "HessianVector", "Moments", "Sweep", "TSQR", "Glimpse", "Sample"} | {
     "Deviations",
     "Probabilities",
     "ScoreSketch",
+    "FoldAccuracy",
     "FoldFactors",
     "FoldMoments",
     "LeaveOneOut",

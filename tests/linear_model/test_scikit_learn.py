@@ -20,6 +20,7 @@ from daskml_dist.linear_model import (
     PoissonRegressor,
     Ridge,
     RidgeClassifier,
+    RidgeClassifierCV,
     RidgeCV,
     TweedieRegressor,
 )
@@ -34,6 +35,8 @@ ESTIMATORS = [
     RidgeCV(),
     RidgeCV(cv=3),
     RidgeClassifier(),
+    RidgeClassifierCV(),
+    RidgeClassifierCV(cv=3),
     LogisticRegression(),
     PoissonRegressor(),
     GammaRegressor(),

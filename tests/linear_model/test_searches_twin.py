@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from daskml_dist.linear_model import ElasticNetCV, LassoCV, RidgeClassifier, RidgeCV
+from daskml_dist.linear_model import ElasticNetCV, LassoCV, RidgeClassifier, RidgeClassifierCV, RidgeCV
 from tests.linear_model.containers import MAKERS, NAMES, Maker, array
 from tests.linear_model.problems import difference
 
@@ -27,6 +27,7 @@ MODELS = [
     RidgeCV(verbose=0),
     RidgeCV(cv=4, verbose=0),
     RidgeClassifier(verbose=0),
+    RidgeClassifierCV(cv=3, verbose=0),
 ]
 every_model = pytest.mark.parametrize("model", MODELS, ids=repr)
 

@@ -21,6 +21,7 @@ from daskml_dist.solvers import (
     LassoSearch,
     LeastSquares,
     ProgressiveNewton,
+    RidgeAccuracy,
     RidgeLeaveOneOut,
     RidgeSearch,
     Solver,
@@ -242,7 +243,7 @@ def test_automatic() -> None:
 
 
 #: they choose among penalties, and are asked where estimators use them
-SEARCHES = {LassoSearch, RidgeLeaveOneOut, RidgeSearch}
+SEARCHES = {LassoSearch, RidgeAccuracy, RidgeLeaveOneOut, RidgeSearch}
 
 
 def test_every_solver_is_asked() -> None:
