@@ -12,6 +12,7 @@ NAMES = (
     "pass_counts",
     "logistic_speed",
     "logistic_cv",
+    "lasso_cv",
     "small_fit",
     "tasks_and_bytes",
     "roofline",

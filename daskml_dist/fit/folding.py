@@ -74,12 +74,12 @@ def _listed(cv: Iterable[Any]) -> Split:
     return splits.Listed(tuple((train, test) for train, test in positions))
 
 
-def settle_folds(hands: Hands, rule: Split) -> Folds:
+def settle_folds(hands: Hands, rule: Split, *, signs: bool = False) -> Folds:
     """The folds of the table that the hands hold, after its rows, labels or groups were counted once.
 
-    X is not read. What the rule has to note is warned of.
+    X is not read. What the rule has to note is warned of. ``signs``: y holds signs of classes.
     """
-    folds = rule.settle(hands.answer(Question(tally(rule.asks))))
+    folds = rule.settle(hands.answer(Question(tally(rule.asks, signs=signs))))
     for note in folds.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return folds

@@ -6,13 +6,16 @@ minimise F(w, b) = (1 / sum s) sum_i s_i loss(y_i, x_i'w + b + offset_i) + penal
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from daskml_dist import inputs
-from daskml_dist.cluster import Hands, connect
+from daskml_dist.cluster import Hands, connect, single_threaded_blas
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import read, settle
+from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.states import digest, fingerprint, keep, resumed
 from daskml_dist.fit.surveying import survey
@@ -22,18 +25,24 @@ from daskml_dist.storage import Checkpoints
 from daskml_dist.types import AnyArray, Table
 
 
-def fit(training: Training, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Outcome:
+def fit(
+    training: Training, X: Any, y: Any, sample_weight: Any = None, offset: Any = None, groups: Any = None
+) -> Outcome:
     """Train: read, hold, survey, converse, and report."""
+    refuse_other_groups(training.cv, groups)
     solver = named(training.solver, training.loss, training.penalty(1.0))
-    lazy = inputs.is_lazy(X, y, sample_weight, offset)
+    lazy = inputs.is_lazy(X, y, sample_weight, offset, groups)
     hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
     try:
-        table = read(training, hands, X, y, sample_weight, offset)
+        table = read(training, hands, X, y, sample_weight, offset, groups)
         streamed = settle(hands, table)
         problem, classes = survey(training, hands, table, streamed)
         solver = solver or automatic(problem.loss, problem.rows, problem.parameters)
         solver.refuse_targets(problem.targets)
-        return _converse(training, hands, table, problem, classes, solver)
+        if training.cv is not None:
+            problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
+        with single_threaded_blas() if solver.small_systems else nullcontext():
+            return _converse(training, hands, table, problem, classes, solver)
     finally:
         hands.close()
 

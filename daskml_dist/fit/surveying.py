@@ -25,14 +25,17 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
     classes, loss = None, training.loss
     if training.labels:
         found, factors = survey_labels(training, hands)
-        hands.code(Coding(found.classes, factors))
+        hands.code(Coding(found.classes, factors, signs=training.signs))
         weights = found.weights if factors is None else found.weights * factors
         classes, rows, offset = found.classes, found.rows, found.offset
-        loss = loss_of(training, len(classes))
         total, events, targets = float(weights.sum()), 0, 1
         mean = weights / total
         if len(classes) == 2:
             mean, events = mean[1:], int(found.counts[1])
+        if training.signs:
+            mean, targets = 2.0 * mean - 1.0, len(mean)
+        else:
+            loss = loss_of(training, len(classes))
     else:
         told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
         hands.code(Coding())
@@ -100,14 +103,14 @@ def refuse_classes(training: Training, classes: AnyArray, weights: AnyArray) -> 
             f"{name} needs samples of at least 2 classes in the data, but the data contains only one class: "
             f"{classes.tolist()[0]!r}."
         )
-    if len(classes) > 2 and training.joint is None:
+    if len(classes) > 2 and training.joint is None and not training.signs:
         raise InvalidData(
             "Only binary classification is supported. The type of the target is multiclass: y has "
             f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
             "against the rest."
         )
     for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
-        if weight == 0.0:
+        if weight == 0.0 and np.count_nonzero(weights) < 2:
             raise InvalidData(
                 f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that "
                 "nothing tells it from the others. Give rows of each class a weight above zero."

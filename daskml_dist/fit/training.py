@@ -10,7 +10,8 @@ from daskml_dist.cluster import Patience
 from daskml_dist.kernels import Point
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
-from daskml_dist.solvers import Problem, Solution
+from daskml_dist.solvers import Problem, Solution, Solver
+from daskml_dist.splits import Split
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -25,12 +26,14 @@ class Training:
     loss : the loss.
     penalty : the penalty, given the sum of the weights.
     intercept : whether an intercept is fitted.
-    solver : "auto" or the name of a solver.
+    solver : "auto", the name of a solver, or a solver.
     tol, max_passes, certify, seed, start : see ``Problem``.
     labels : whether y holds classes.
     joint : the loss where there are more than two classes, given how many; None where they are refused.
+    signs : whether classes, of which there may be many, become targets of -1 and 1; see ``Coding``.
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
+    cv : the rule of a cross-validation, or None.
     scheduler : see ``cluster.connect``.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
@@ -40,7 +43,7 @@ class Training:
     loss: Loss
     penalty: Callable[[float], Penalty]
     intercept: bool = True
-    solver: str = "auto"
+    solver: str | Solver = "auto"
     tol: float = 1e-6
     max_passes: int = 100
     certify: bool = False
@@ -48,8 +51,10 @@ class Training:
     start: Point | None = None
     labels: bool = False
     joint: Callable[[int], Loss] | None = None
+    signs: bool = False
     class_weight: Callable[[AnyArray, AnyArray, AnyArray], FloatArray | None] | None = None
     multi_output: bool = False
+    cv: Split | None = None
     scheduler: Any = None
     checkpoint: str | None = None
     verbose: int = 1

@@ -25,11 +25,15 @@ from daskml_dist.kernels.deviations import (
     TweedieDeviance,
 )
 from daskml_dist.kernels.exact_sum import ExactSum
+from daskml_dist.kernels.fold_accuracy import FoldAccuracy
+from daskml_dist.kernels.fold_factors import FoldFactors, FoldFactorsAnswer
+from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.fold_survey import FoldSurvey
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.joint_sums import theta_order
 from daskml_dist.kernels.judgement import Judgement, Verdict
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
+from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
@@ -54,6 +58,11 @@ __all__ = [
     "DeviationsAnswer",
     "ExactSum",
     "FoldSurvey",
+    "FoldAccuracy",
+    "FoldFactors",
+    "FoldFactorsAnswer",
+    "FoldMoments",
+    "FoldMomentsAnswer",
     "FoldTally",
     "Glimpse",
     "GlimpseAnswer",
@@ -67,6 +76,8 @@ __all__ = [
     "LabelSurvey",
     "LabelSurveyAnswer",
     "LabelTally",
+    "LeaveOneOut",
+    "LeaveOneOutAnswer",
     "LeverageSample",
     "Moments",
     "MomentsAnswer",

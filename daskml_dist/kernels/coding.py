@@ -20,11 +20,13 @@ class Coding:
     classes : (k,) sorted labels, coded 0 .. k - 1; None where y is a number already.
     class_weight : (k,) factors on the sample weights, or None.
     raw : whether y is left as it came in; the survey that finds the classes sees it so.
+    signs : whether classes become targets of -1 and 1: (n,) for two classes, (n, k) for more.
     """
 
     classes: AnyArray | None = None
     class_weight: FloatArray | None = None
     raw: bool = False
+    signs: bool = False
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -35,6 +37,8 @@ class Coding:
         if self.class_weight is not None:
             by_class = self.class_weight[y.astype(np.intp)]
             weight = by_class if weight is None else weight * by_class
+        if self.signs and self.classes is not None:
+            y = _signs(y, len(self.classes))
         return replace(
             chunk,
             y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
@@ -49,4 +53,11 @@ def _positions(y: AnyArray, classes: AnyArray) -> AnyArray:
     """The position of each label among the classes."""
     if classes.shape[0] == 2:
         return np.asarray(y == classes[1])
-    return np.searchsorted(classes, y)
+    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    return np.where(classes[places] == y, places, -1)  # other labels match no class
+
+
+def _signs(places: AnyArray, k: int) -> AnyArray:
+    """1 in the column of its class and -1 in the others; the second column alone where there are two."""
+    columns = places[:, None] == np.arange(k)
+    return np.where(columns[:, 1] if k == 2 else columns, 1.0, -1.0)

@@ -41,12 +41,17 @@ class RowTally(Kernel[Tally]):
 @final
 @dataclass(frozen=True)
 class LabelTally(Kernel[Tally]):
-    """The rows of each label in each chunk, labels in the order in which they first appear."""
+    """The rows of each label in each chunk, labels in the order in which they first appear.
 
+    signs : whether y may be (n, k) signs of classes (see ``Coding``).
+    """
+
+    signs: bool = False
     reads_features: ClassVar[bool] = False
 
     def chunk(self, chunk: Chunk) -> Part:
-        y = _column("y", chunk.y, chunk.id)
+        y = chunk.y if chunk.y is None or not self.signs else labels_of(chunk.y)
+        y = _column("y", y, chunk.id)
         few = peeled(y)
         if few is None:
             return Part(gathered={chunk.id: _many(y, chunk.id)})
@@ -113,10 +118,16 @@ class FoldTally(Kernel[AnyArray]):
         return sizes
 
 
-def tally(asks: Asks) -> Kernel[Tally]:
-    """The question that a split asks before it is settled."""
-    kernels: dict[Asks, Kernel[Tally]] = {"rows": RowTally(), "labels": LabelTally(), "groups": GroupTally()}
+def tally(asks: Asks, *, signs: bool = False) -> Kernel[Tally]:
+    """The question that a split asks before it is settled; ``signs``: see ``LabelTally``."""
+    labels = LabelTally(signs)
+    kernels: dict[Asks, Kernel[Tally]] = {"rows": RowTally(), "labels": labels, "groups": GroupTally()}
     return kernels[asks]
+
+
+def labels_of(y: AnyArray) -> AnyArray:
+    """(n,) labels; of (n, k) signs (see ``Coding``) the position of the class."""
+    return y if y.ndim == 1 else y.argmax(axis=1)
 
 
 def _rows(chunk: Chunk) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -31,35 +32,46 @@ class TSQR(Kernel[FloatArray]):
         p, t = self.x_shift.shape[0], self.y_shift.shape[0]
         order = [p + t, *range(p + t)]  # the column of ones first: the rest of R is centred
         tall = max(4 * (p + t + 1), block_rows(p))
-        factor = np.zeros((0, p + t + 1))
-        pile: list[FloatArray] = []
+        pile: list[FloatArray] = [np.zeros((0, p + t + 1))]
         for rows in weighted_rows(chunk, self.x_shift, self.y_shift):
             pile.append(rows[:, order])
-            if sum(block.shape[0] for block in pile) >= tall:
-                factor, pile = _factor([factor, *pile]), []
-        factor = _factor([factor, *pile])
-        if not np.isfinite(factor).all():
+            if sum(block.shape[0] for block in pile[1:]) >= tall:
+                pile = [factor(pile)]
+        whole = factor(pile)
+        if not np.isfinite(whole).all():
             refuse_non_finite(chunk)
-        return Part(gathered={(0, chunk.id): factor})
+        return Part(gathered={(0, chunk.id): whole})
 
     def fold(self, gathered: dict[Any, Any]) -> dict[Any, Any]:
-        nodes = dict(gathered)
-        for node in sorted(gathered):
-            while node in nodes:
-                level, position = node
-                left, right = (level, position & ~1), (level, position | 1)
-                if left not in nodes or right not in nodes:
-                    break
-                node = (level + 1, position >> 1)
-                nodes[node] = _factor([nodes.pop(left), nodes.pop(right)])
-        return nodes
+        return merged(gathered)
 
     def finish(self, total: Total) -> FloatArray:
-        def first_chunk(node: Any) -> int:
-            return int(node[1] << node[0])
-
-        return _factor([total.gathered[node] for node in sorted(total.gathered, key=first_chunk)])
+        return joined(total.gathered)
 
 
-def _factor(pile: list[FloatArray]) -> FloatArray:
+def merged(gathered: Mapping[Any, FloatArray]) -> dict[Any, FloatArray]:
+    """Nodes (..., level, position), in which each two siblings were replaced by their parent."""
+    nodes = dict(gathered)
+    for node in sorted(gathered):
+        while node in nodes:
+            *tree, level, position = node
+            left, right = (*tree, level, position & ~1), (*tree, level, position | 1)
+            if left not in nodes or right not in nodes:
+                break
+            node = (*tree, level + 1, position >> 1)
+            nodes[node] = factor([nodes.pop(left), nodes.pop(right)])
+    return nodes
+
+
+def joined(nodes: Mapping[Any, FloatArray]) -> FloatArray:
+    """The factor of all nodes of one tree."""
+
+    def first_chunk(node: Any) -> int:
+        return int(node[-1] << node[-2])
+
+    return factor([nodes[node] for node in sorted(nodes, key=first_chunk)])
+
+
+def factor(pile: list[FloatArray]) -> FloatArray:
+    """(min(m, q), q) the triangular factor of (m, q) rows, given in blocks."""
     return np.asarray(np.linalg.qr(np.concatenate(pile), mode="r"))

@@ -3,21 +3,30 @@
 from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
+from daskml_dist.linear_model.lasso_cv import ElasticNetCV, LassoCV
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.logistic_cv import LogisticRegressionCV
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
+from daskml_dist.linear_model.ridge_classifier_cv import RidgeClassifierCV
+from daskml_dist.linear_model.ridge_cv import RidgeCV
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
 __all__ = [
     "ElasticNet",
+    "ElasticNetCV",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
     "Lasso",
+    "LassoCV",
     "LinearRegression",
     "LogisticRegression",
     "LogisticRegressionCV",
     "PoissonRegressor",
     "Ridge",
+    "RidgeCV",
+    "RidgeClassifier",
+    "RidgeClassifierCV",
     "TweedieRegressor",
 ]

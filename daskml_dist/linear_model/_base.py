@@ -56,12 +56,20 @@ class LinearModel(BaseEstimator):
 
     # -- fitting ----------------------------------------------------------------------------------
 
-    def _train(self, training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None) -> Outcome:
+    def _train(
+        self,
+        training: Training,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        offset: Any = None,
+        groups: Any = None,
+    ) -> Outcome:
         """Run a training, and keep what was reached even when it is interrupted."""
         refuse_other_start(training.start, X)
         check_features(self, X, reset=True)
         try:
-            outcome = spine.fit(training, X, y, sample_weight, offset)
+            outcome = spine.fit(training, X, y, sample_weight, offset, groups)
         except Interrupted as interruption:
             if interruption.outcome is not None:
                 self._keep(interruption.outcome, X)

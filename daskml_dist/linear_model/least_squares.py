@@ -216,7 +216,7 @@ class Ridge(LeastSquaresModel):
         return Training(
             name=type(self).__name__,
             loss=Squared(),
-            penalty=partial(_ridge_penalty, self.alpha, self.positive),
+            penalty=partial(ridge_penalty, self.alpha, self.positive),
             intercept=bool(self.fit_intercept),
             solver=self.solver,
             tol=self.tol,
@@ -238,7 +238,7 @@ def _no_penalty(positive: bool, weight_sum: float) -> Penalty:
     return within(Unpenalised(), positive)
 
 
-def _ridge_penalty(alpha: Any, positive: bool, weight_sum: float) -> Penalty:
+def ridge_penalty(alpha: Any, positive: bool, weight_sum: float) -> Penalty:
     """alpha |w|^2 on the sum of squares is (alpha / sum of weights) |w|^2 / 2 on the mean of their halves."""
     if np.size(alpha) > 1:
         return within(L2(np.asarray(alpha, dtype=np.float64) / weight_sum), positive)

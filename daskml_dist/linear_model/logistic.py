@@ -16,7 +16,8 @@ from daskml_dist.linear_model._base import (
     refuse_share,
     seed_of,
 )
-from daskml_dist.linear_model._logistic import LogisticModel, factors, penalty, symmetric
+from daskml_dist.linear_model._classes import class_factors
+from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.types import AnyArray
 
@@ -151,7 +152,7 @@ class LogisticRegression(LogisticModel):
             seed=seed_of(self.random_state),
             start=self._start(),
             labels=True,
-            class_weight=None if self.class_weight is None else partial(factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(class_factors, self.class_weight),
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,

@@ -19,7 +19,8 @@ from daskml_dist.linear_model._base import (
     refuse_common,
     seed_of,
 )
-from daskml_dist.linear_model._logistic import LogisticModel, factors, penalty, symmetric
+from daskml_dist.linear_model._classes import class_factors
+from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.linear_model._scoring import scorer
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.solvers import Judged
@@ -179,7 +180,7 @@ class LogisticRegressionCV(LogisticModel):
             max_passes=self.max_iter,
             seed=seed_of(self.random_state),
             labels=True,
-            class_weight=None if self.class_weight is None else partial(factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(class_factors, self.class_weight),
             scheduler=self.scheduler,
             verbose=self.verbose,
         )

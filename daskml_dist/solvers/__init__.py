@@ -15,9 +15,13 @@ from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.grid import Grid
+from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
+from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
+from daskml_dist.solvers.ridge_search import RidgeSearch
 from daskml_dist.solvers.together import Judged, Meeting
 
 __all__ = [
@@ -28,11 +32,15 @@ __all__ = [
     "Judged",
     "LARGE",
     "LBFGS",
+    "LassoSearch",
     "LeastSquares",
     "Meeting",
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "RidgeAccuracy",
+    "RidgeLeaveOneOut",
+    "RidgeSearch",
     "Solution",
     "Solver",
     "State",

@@ -18,6 +18,7 @@ from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
 from daskml_dist.losses import JointLoss, Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
+from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
 LARGE = 1 << 24  # elements of X: 128 MiB of float64
@@ -41,6 +42,7 @@ class Problem:
     streamed : the data are loaded anew for each question, so that a sample costs a pass.
     seed : of the samples.
     start : where to start, or None.
+    folds : of a cross-validation, or None.
     """
 
     loss: Loss
@@ -59,6 +61,7 @@ class Problem:
     streamed: bool = False
     seed: int = 0
     start: Point | None = None
+    folds: Folds | None = None
 
     @property
     def margins(self) -> int:
@@ -144,6 +147,8 @@ class Solver(ABC):
     needs: ClassVar[frozenset[str]]
     #: whether a target of several columns can be solved for
     many_targets: ClassVar[bool] = False
+    #: whether it solves many small systems between questions, for which threads of BLAS only wait
+    small_systems: ClassVar[bool] = False
 
     @abstractmethod
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:

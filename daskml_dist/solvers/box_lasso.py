@@ -40,8 +40,7 @@ class BoxLasso:
         of the free coefficients is solved, which coordinate descent would need many sweeps for.
         """
         w = np.zeros(self.r.size) if start is None else np.clip(start, self.lower, self.upper)
-        if not self.l1.any():
-            w = self._settled(w)
+        w = self._settled(w)
         g = self.r - self.G @ w
         pattern = self._pattern(w)
         for _ in range(_SWEEPS):

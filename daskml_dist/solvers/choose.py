@@ -21,10 +21,10 @@ MOST_JOINT_PARAMETERS = 1500  # the same for a joint loss, whose Hessian no samp
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
-def named(name: str, loss: Loss, penalty: Penalty) -> Solver | None:
+def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
     """The solver of that name, or None for "auto"; refuses what it cannot do before data are touched."""
-    if name == "auto":
-        return None
+    if name == "auto" or isinstance(name, Solver):
+        return name if isinstance(name, Solver) else None
     if name not in SOLVERS:
         known = ", ".join(repr(known) for known in ("auto", *SOLVERS))
         raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}.")

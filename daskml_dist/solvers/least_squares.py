@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, final
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky
-from scipy.linalg.lapack import dpocon
 
 from daskml_dist.kernels import (
     TSQR,
@@ -24,6 +22,7 @@ from daskml_dist.penalties import L2
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
 from daskml_dist.solvers.box_lasso import BoxLasso
 from daskml_dist.solvers.metric import Metric
+from daskml_dist.solvers.normal import Centred, Normal
 from daskml_dist.solvers.triangular import solve_factor
 from daskml_dist.types import FloatArray
 
@@ -31,7 +30,7 @@ WELL_CONDITIONED = 1e-12  # of the Gram matrix with unit diagonal
 REFINABLE = 1e-14
 SMALL_ELEMENTS = 1 << 21  # of X: orthogonal factors cost nothing worth saving
 MOST_FEATURES = 8192
-_GLIMPSED = 16
+GLIMPSED = 16
 _EPS = np.finfo(np.float64).eps
 
 
@@ -53,25 +52,50 @@ class LeastSquares(Solver):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         x_shift, y_shift = np.zeros(problem.features), np.zeros(problem.targets)
         if problem.intercept:
-            glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(_GLIMPSED)), State())
+            glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(GLIMPSED)), State())
             x_shift, y_shift = glimpse.x_mean, glimpse.y_mean
-        small = problem.rows * problem.features <= SMALL_ELEMENTS
         if not problem.penalty.smooth:
             reply: MomentsAnswer = yield Turn(Question(Moments(x_shift, y_shift)), State())
-            return _of_least_pull(problem, _Normal.of(problem, reply.products, x_shift, y_shift))
-        if small or problem.max_passes == 1:  # no second pass could mend the moments
+            return of_least_pull(problem, _normal(problem, reply.products, x_shift, y_shift), 1)
+        if small(problem) or problem.max_passes == 1:  # no second pass could mend the moments
             return (yield from _by_factor(problem, x_shift, y_shift, 1))
         reply = yield Turn(Question(Moments(x_shift, y_shift)), State())
-        normals = [
-            (part, _Normal.of(part, _columns(reply.products, problem, which), x_shift, y_shift[which]))
-            for part, which in _alike(problem)
-        ]
+        normals = _normals(problem, reply.products, x_shift, y_shift)
         worst = min(normal.condition for _, normal in normals)
         if worst >= WELL_CONDITIONED:
-            return _joined([normal.solution(part, normal.solve(normal.right), 1) for part, normal in normals])
+            return _joined([of_normal(normal, 1) for _, normal in normals])
         if worst >= REFINABLE and problem.targets == 1:  # a sweep has one target
             return (yield from _refined(*normals[0]))
         return (yield from _by_factor(problem, x_shift, y_shift, 2))
+
+
+def small(problem: Problem) -> bool:
+    """Whether orthogonal factors cost nothing worth saving."""
+    return problem.rows * problem.features <= SMALL_ELEMENTS
+
+
+def of_moments(
+    problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift: FloatArray, passes: int
+) -> tuple[Solution, bool]:
+    """The minimum without absolute values and bounds, and whether the moments were good enough for it."""
+    normals = [normal for _, normal in _normals(problem, products, x_shift, y_shift)]
+    good = min(normal.condition for normal in normals) >= WELL_CONDITIONED
+    return _joined([of_normal(normal, passes) for normal in normals]), good
+
+
+def _normals(
+    problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift: FloatArray
+) -> list[tuple[Problem, Normal]]:
+    """The normal equations of the targets, those with the same penalty together."""
+    return [
+        (part, _normal(part, _columns(products, problem, which), x_shift, y_shift[which]))
+        for part, which in _alike(problem)
+    ]
+
+
+def _normal(problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift: FloatArray) -> Normal:
+    moments = Centred.of(products, x_shift, y_shift, intercept=problem.intercept)
+    return Normal.of(moments, problem.penalty.curvature(np.zeros(problem.features)))
 
 
 def _alike(problem: Problem) -> list[tuple[Problem, list[int]]]:
@@ -111,83 +135,17 @@ def _joined(solutions: list[Solution]) -> Solution:
     return Solution(replace(solutions[0].state, point=point, progress=progress), True)
 
 
-@final
-@dataclass(frozen=True)
-class _Normal:
-    """The normal equations A w = c of t targets, centred, with columns scaled to unit diagonal.
-
-    ``factor`` is the Cholesky factor of the scaled A, ``condition`` a lower estimate of its reciprocal
-    condition number, zero where it has none.
-    """
-
-    matrix: FloatArray  # (p, p) scaled
-    right: FloatArray  # (p, t) scaled
-    scale: FloatArray  # (p,)
-    factor: FloatArray
-    condition: float
-    y_square: FloatArray  # (t,) mean square of the centred targets
-    centre: FloatArray
-    y_centre: FloatArray
-
-    @classmethod
-    def of(cls, problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift: FloatArray) -> _Normal:
-        p, t = problem.features, problem.targets
-        total = products[-1, -1]
-        moments = products[:-1, :-1] / total
-        mean = products[:-1, -1] / total if problem.intercept else np.zeros(p + t)
-        raw_square = np.diag(moments).copy()
-        moments = moments - np.outer(mean, mean)
-        matrix, right = moments[:p, :p], moments[:p, p:]
-        # what is left of a constant column is rounding
-        noise = 64 * _EPS * (raw_square[:p] + _EPS * np.square(x_shift))
-        constant = np.diag(matrix) <= noise
-        matrix[constant, :] = matrix[:, constant] = 0.0
-        right[constant] = 0.0
-        matrix = matrix + np.diag(problem.penalty.curvature(np.zeros(p)))
-        scale = np.sqrt(np.where(np.diag(matrix) > 0.0, np.diag(matrix), 1.0))
-        matrix = matrix / np.outer(scale, scale)
-        np.fill_diagonal(matrix, 1.0)
-        factor, condition = _factorised(matrix)
-        square = np.diag(moments)[p:]
-        return cls(
-            matrix,
-            right / scale[:, None],
-            scale,
-            factor,
-            condition,
-            square,
-            x_shift + mean[:p],
-            y_shift + mean[p:],
-        )
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """(p, t) scaled coefficients, with one step of refinement in the matrix itself."""
-        first = cho_solve((self.factor, True), right)
-        return np.asarray(first + cho_solve((self.factor, True), right - self.matrix @ first))
-
-    def solution(self, problem: Problem, scaled: FloatArray, passes: int) -> Solution:
-        """The end of the conversation, with (p, t) scaled coefficients."""
-        left = self.right - self.matrix @ scaled
-        gap = 0.5 * np.einsum("pt,pt->t", left, self.solve(left)).clip(0.0)
-        value = 0.5 * (self.y_square - np.einsum("pt,pt->t", scaled, self.right + left)).clip(0.0)
-        point = self.point(problem, scaled)
-        return ended(
-            point, value, gap, float(np.linalg.norm(left * self.scale[:, None])), passes, self.y_square
-        )
-
-    def point(self, problem: Problem, scaled: FloatArray) -> Point:
-        """The coefficients in the units of the data."""
-        w = (scaled / self.scale[:, None]).T
-        b = self.y_centre if problem.intercept else np.zeros(problem.targets)
-        return Point(
-            np.ascontiguousarray(w),
-            b,
-            self.centre if problem.intercept else np.zeros(w.shape[1]),
-            problem.intercept,
-        )
+def of_normal(normal: Normal, passes: int) -> Solution:
+    """The minimum without absolute values and bounds, from the normal equations."""
+    found = normal.solve(normal.right)
+    left = normal.right - normal.matrix @ found
+    gap = 0.5 * np.einsum("pt,pt->t", left, normal.solve(left)).clip(0.0)
+    value = 0.5 * (normal.y_square - np.einsum("pt,pt->t", found, normal.right + left)).clip(0.0)
+    length = float(np.linalg.norm(left * normal.scale[:, None]))
+    return ended(normal.point(found), value, gap, length, passes, normal.y_square)
 
 
-def _of_least_pull(problem: Problem, normal: _Normal) -> Solution:
+def of_least_pull(problem: Problem, normal: Normal, passes: int) -> Solution:
     """The minimum with absolute values and bounds, from the normal equations.
 
     F(u + d) >= F(u) + v'd + d'Gd / 2 for each subgradient v at u, so that the gap is at most v' G^-1 v / 2.
@@ -205,24 +163,15 @@ def _of_least_pull(problem: Problem, normal: _Normal) -> Solution:
         pulls.append(pull * normal.scale)
         value.append(0.5 * (square + u @ (normal.matrix @ u - 2.0 * right)) + box.l1 @ np.abs(u))
         gap.append(0.5 * float(pull @ metric.solve(pull)))
-    point = normal.point(problem, np.column_stack(found))
+    point = normal.point(np.column_stack(found))
     length = float(np.linalg.norm(pulls))
-    return ended(point, np.maximum(value, 0.0), np.asarray(gap), length, 1, normal.y_square)
+    return ended(point, np.maximum(value, 0.0), np.asarray(gap), length, passes, normal.y_square)
 
 
-def _factorised(matrix: FloatArray) -> tuple[FloatArray, float]:
-    try:
-        factor = cholesky(matrix, lower=True, check_finite=False)
-    except LinAlgError:
-        return np.eye(matrix.shape[0]), 0.0
-    condition, _ = dpocon(factor, np.abs(matrix).sum(axis=0).max(), uplo="L")
-    return factor, float(condition)
-
-
-def _refined(problem: Problem, normal: _Normal) -> Conversation:
+def _refined(problem: Problem, normal: Normal) -> Conversation:
     """Corrected semi-normal equations: the residual is formed from the data themselves."""
     scaled = normal.solve(normal.right)
-    point = normal.point(problem, scaled)
+    point = normal.point(scaled)
     last = min(3, problem.max_passes)
     for passes in range(2, last + 1):
         state = State(passes - 1, point)
@@ -236,7 +185,7 @@ def _refined(problem: Problem, normal: _Normal) -> Conversation:
         b = point.b
         if problem.intercept:
             b = b - reply.gradient[:, p] / reply.weight_sum
-        point = Point(normal.point(problem, scaled).w, b, point.centre, problem.intercept)
+        point = Point(normal.point(scaled).w, b, point.centre, problem.intercept)
         size = np.maximum(value, 1e-3 * 0.5 * normal.y_square)
         if np.all(gap <= problem.tol * size) or passes == last:
             break
@@ -248,8 +197,14 @@ def _refined(problem: Problem, normal: _Normal) -> Conversation:
 
 def _by_factor(problem: Problem, x_shift: FloatArray, y_shift: FloatArray, passes: int) -> Conversation:
     """Solve from an orthogonal factor, which keeps all digits of the data."""
-    state = State(passes - 1)
-    factor: FloatArray = yield Turn(Question(TSQR(x_shift, y_shift)), state)
+    factor: FloatArray = yield Turn(Question(TSQR(x_shift, y_shift)), State(passes - 1))
+    return of_factor(problem, factor, x_shift, y_shift, passes)
+
+
+def of_factor(
+    problem: Problem, factor: FloatArray, x_shift: FloatArray, y_shift: FloatArray, passes: int
+) -> Solution:
+    """The minimum without absolute values and bounds, from the factor of (1, x - x_shift, y - y_shift)."""
     p = problem.features
     # rows and columns of the factor: 1, x, y
     total = factor[0, 0] ** 2

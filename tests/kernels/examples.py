@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from daskml_dist.kernels import (
     TSQR,
     CurvatureSample,
     Deviations,
+    FoldAccuracy,
+    FoldFactors,
+    FoldMoments,
     FoldSurvey,
     FoldTally,
     Glimpse,
@@ -23,6 +27,7 @@ from daskml_dist.kernels import (
     LabelPairs,
     LabelSurvey,
     LabelTally,
+    LeaveOneOut,
     LeverageSample,
     Moments,
     PinballError,
@@ -108,6 +113,11 @@ def many_targets() -> list[Chunk]:
     return [replace(c, y=np.round(c.X[:, ::-1] * 2.0)) for c in chunks() if c.X is not None]
 
 
+def two_targets() -> list[Chunk]:
+    """Chunks with two targets."""
+    return [replace(c, y=c.X[:, :2] * 2.0) for c in chunks() if c.X is not None]
+
+
 def probability_chunks(weighted: bool = True) -> list[Chunk]:
     """Chunks of the probabilities of four classes, and the classes that happened."""
     rng = np.random.default_rng(4)
@@ -155,10 +165,31 @@ DIRECTION = np.random.default_rng(6).standard_normal((1, FEATURES + 1))
 VECTORS = np.random.default_rng(7).standard_normal((3, FEATURES + 1))
 SHIFT = np.full(FEATURES, 2.9)
 
+BASES = np.stack([metric_factor(FEATURES), metric_factor(FEATURES).T]) / 10
+FOLDS = [
+    KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])),
+    KFold(3).settle(Tally(np.array(ROWS)[:, None])),
+    StratifiedKFold(3).settle(rows_of_classes()),
+]
+
+
+def models(splits: int, each: int, targets: int) -> tuple[AnyArray, AnyArray, AnyArray]:
+    """Models of each split, with their intercepts and centres."""
+    rng = np.random.default_rng(9)
+    w = rng.standard_normal((splits, each, targets, FEATURES))
+    return w, rng.standard_normal((splits, each, targets)), rng.standard_normal((splits, FEATURES))
+
+
 #: the kinds of question, by the class of the kernel
 CASES: dict[str, list[Case]] = {
     "CurvatureSample": [Case(lambda: CurvatureSample(Softmax(4), joint_point(), 0.3, 7), class_chunks)],
     "FoldSurvey": [Case(lambda: FoldSurvey(three_folds(), 2))],
+    "FoldAccuracy": [
+        Case(partial(FoldAccuracy, FOLDS[0], *models(4, 3, 1))),
+        Case(partial(FoldAccuracy, FOLDS[1], *models(3, 1, 2)), two_targets),
+    ],
+    "FoldFactors": [Case(partial(FoldFactors, folds, SHIFT, np.array([0.4]))) for folds in FOLDS],
+    "FoldMoments": [Case(partial(FoldMoments, folds, SHIFT, np.array([0.4]))) for folds in FOLDS],
     "FoldTally": [
         Case(lambda: FoldTally(KFold(4, seed=1).settle(Tally(np.array(ROWS)[:, None])))),
         Case(lambda: FoldTally(StratifiedKFold(3).settle(rows_of_classes()))),
@@ -187,6 +218,13 @@ CASES: dict[str, list[Case]] = {
         Case(LabelTally),
         Case(LabelTally, lambda: named(5, 3)),
         Case(LabelTally, lambda: named(40, 3, object)),
+    ],
+    "LeaveOneOut": [
+        Case(lambda: LeaveOneOut(point(), BASES[:1], np.array([[1e-3, 1e-4, 1e-5, 1e-6]]), 0.001)),
+        Case(
+            lambda: LeaveOneOut(point(4, intercept=False), BASES, np.full((2, FEATURES), 1e-5), 0.0, True),
+            two_targets,
+        ),
     ],
     "LeverageSample": [
         Case(lambda: LeverageSample(Sweep(Logistic(), point()), metric_factor(FEATURES + 1), 0.5, 4)),
@@ -258,4 +296,6 @@ def bits(value: Any) -> Any:
         return tuple((f.name, bits(getattr(value, f.name))) for f in dataclasses.fields(value))
     if isinstance(value, float):
         return value.hex()
-    return tuple(bits(part) for part in value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return tuple(bits(one) for one in value)
+    return value

@@ -9,14 +9,19 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from daskml_dist.linear_model import (
     ElasticNet,
+    ElasticNetCV,
     GammaRegressor,
     GeneralizedLinearRegressor,
     Lasso,
+    LassoCV,
     LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
     PoissonRegressor,
     Ridge,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    RidgeCV,
     TweedieRegressor,
 )
 
@@ -25,6 +30,13 @@ ESTIMATORS = [
     Ridge(),
     Lasso(),
     ElasticNet(),
+    LassoCV(cv=3),
+    ElasticNetCV(cv=3, alphas=20),
+    RidgeCV(),
+    RidgeCV(cv=3),
+    RidgeClassifier(),
+    RidgeClassifierCV(),
+    RidgeClassifierCV(cv=3),
     LogisticRegression(),
     LogisticRegressionCV(Cs=[0.1, 1.0], cv=2),
     PoissonRegressor(),
