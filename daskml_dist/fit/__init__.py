@@ -1,5 +1,6 @@
 """The spine: a whole training, from containers to a verified optimum."""
 
+from daskml_dist.fit.against_rest import fit_classes
 from daskml_dist.fit.data import settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.scoring import score
@@ -13,6 +14,7 @@ __all__ = [
     "Ruled",
     "Training",
     "fit",
+    "fit_classes",
     "rule_of",
     "score",
     "seed",

@@ -32,12 +32,12 @@ def fit(training: Training, X: Any, y: Any, sample_weight: Any = None, offset: A
         problem, classes = survey(training, hands, table, streamed)
         solver = solver or automatic(training.loss, problem.rows, problem.parameters)
         solver.refuse_targets(problem.targets)
-        return _converse(training, hands, table, problem, classes, solver)
+        return talk(training, hands, table, problem, classes, solver)
     finally:
         hands.close()
 
 
-def _converse(
+def talk(
     training: Training, hands: Hands, table: Table, problem: Problem, classes: AnyArray | None, solver: Solver
 ) -> Outcome:
     """Let the solver ask and the hands answer, until the solver is content."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from daskml_dist.cluster import Hands
@@ -15,81 +17,119 @@ from daskml_dist.kernels import (
     TargetSurvey,
     TargetSurveyAnswer,
 )
+from daskml_dist.penalties import Scaled
 from daskml_dist.solvers import Problem
 from daskml_dist.types import AnyArray, FloatArray, Table
 
 
 def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tuple[Problem, AnyArray | None]:
     """What must be known of the target before a solver can start; X is not read."""
-    classes = None
     if training.labels:
-        found, weights = survey_labels(training, hands)
-        classes, rows, offset = found.classes, found.rows, found.offset
-        total, events = float(weights.sum()), int(found.counts[1])
-        mean = weights[1:] / total
-    else:
-        told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
-        hands.code(Coding())
-        rows, total, events, offset = told.rows, told.weight_sum, told.events, told.offset
-        mean = np.atleast_1d(told.mean)
-        refuse_endless_intercept(training, mean)
-    return (
-        Problem(
-            loss=training.loss,
-            penalty=training.penalty(total),
-            intercept=training.intercept,
-            rows=rows,
-            features=table.n_features,
-            targets=len(mean),
-            weight_sum=total,
-            events=events,
-            mean=mean,
-            offset=offset,
-            tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
-            max_passes=training.max_passes,
-            certify=training.certify,
-            streamed=streamed,
-            seed=training.seed,
-            start=training.start,
-        ),
-        classes,
+        found, factors = survey_labels(training, hands)
+        refuse_many_classes(training.name, found.classes)
+        [(problem, coding)] = against_rest(training, table, streamed, found, factors)
+        hands.code(coding)
+        return problem, found.classes
+    told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
+    hands.code(Coding())
+    mean = np.atleast_1d(told.mean)
+    refuse_endless_intercept(training, mean)
+    facts = _Facts(told.rows, told.weight_sum, told.events, mean, told.offset)
+    return _problem(training, table, streamed, facts), None
+
+
+def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, FloatArray | None]:
+    """Find the classes, and (k,) factors of them where there are class weights."""
+    found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey(training.loss)))
+    refuse_classes(training.name, found.classes, found.weights)
+    if training.class_weight is None:
+        return found, None
+    factors = training.class_weight(found.classes, found.counts, found.weights)
+    if factors is not None:
+        refuse_classes(training.name, found.classes, found.weights * factors)
+    return found, factors
+
+
+def against_rest(
+    training: Training, table: Table, streamed: bool, found: LabelSurveyAnswer, factors: FloatArray | None
+) -> list[tuple[Problem, Coding]]:
+    """A problem, and how labels are coded for it: one for two classes, else one for each against the rest.
+
+    Against the rest, the class weight of the one counts and those of the others do not, as in liblinear.
+    """
+    made = []
+    for one in [1] if len(found.classes) == 2 else range(len(found.classes)):
+        own = factors
+        if factors is not None and len(found.classes) > 2:
+            own = np.where(np.arange(len(factors)) == one, factors, 1.0)
+        weights = found.weights if own is None else found.weights * own
+        total = float(weights.sum())
+        facts = _Facts(found.rows, total, int(found.counts[one]), weights[[one]] / total, found.offset)
+        coding = Coding(found.classes, own, one=None if len(found.classes) == 2 else one)
+        made.append((_problem(training, table, streamed, facts), coding))
+    return made
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a survey tells of the target; see ``Problem``."""
+
+    rows: int
+    weight_sum: float
+    events: int
+    mean: FloatArray
+    offset: float
+
+
+def _problem(training: Training, table: Table, streamed: bool, facts: _Facts) -> Problem:
+    penalty, scaling = training.penalty(facts.weight_sum), training.intercept_scaling
+    if training.intercept and scaling is not None and scaling != 1.0:
+        penalty = Scaled(penalty, np.append(np.ones(table.n_features), 1.0 / scaling))
+    return Problem(
+        loss=training.loss,
+        penalty=penalty,
+        intercept=training.intercept,
+        rows=facts.rows,
+        features=table.n_features,
+        targets=len(facts.mean),
+        weight_sum=facts.weight_sum,
+        events=facts.events,
+        mean=facts.mean,
+        offset=facts.offset,
+        tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
+        max_passes=training.max_passes,
+        certify=training.certify,
+        streamed=streamed,
+        seed=training.seed,
+        start=training.start,
+        intercept_penalised=training.intercept and scaling is not None,
     )
 
 
-def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, FloatArray]:
-    """Find the classes and have labels coded by them; also (k,) the weight sums with the class weights in."""
-    found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey(training.loss)))
-    weights: FloatArray = found.weights
-    refuse_classes(training.name, found.classes, weights)
-    factors = None
-    if training.class_weight is not None:
-        factors = training.class_weight(found.classes, found.counts, weights)
-    hands.code(Coding(found.classes, factors))
-    if factors is not None:
-        weights = weights * factors
-        refuse_classes(training.name, found.classes, weights)
-    return found, weights
-
-
 def refuse_classes(name: str, classes: AnyArray, weights: AnyArray) -> None:
-    """Refuse what is not a binary problem."""
+    """Refuse what leaves nothing to tell apart."""
     if len(classes) == 1:
         raise InvalidData(
             f"{name} needs samples of at least 2 classes in the data, but the data contains only one class: "
             f"{classes.tolist()[0]!r}."
         )
+    for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
+        if weight == 0.0:
+            left = "only one class is left" if len(classes) == 2 else "nothing tells it from the rest"
+            raise InvalidData(
+                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that "
+                f"{left}. Give rows of {'both' if len(classes) == 2 else 'all'} classes a weight above zero."
+            )
+
+
+def refuse_many_classes(name: str, classes: AnyArray) -> None:
+    """Refuse what is not a binary problem."""
     if len(classes) > 2:
         raise InvalidData(
             "Only binary classification is supported. The type of the target is multiclass: y has "
             f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
             "against the rest."
         )
-    for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
-        if weight == 0.0:
-            raise InvalidData(
-                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that only "
-                "one class is left. Give rows of both classes a weight above zero."
-            )
 
 
 def refuse_endless_intercept(training: Training, mean: FloatArray) -> None:

@@ -26,6 +26,7 @@ from daskml_dist.kernels.deviations import (
 )
 from daskml_dist.kernels.exact_sum import ExactSum
 from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.kinks import KinkAnswer, KinkSweep
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
@@ -55,6 +56,8 @@ __all__ = [
     "Grouping",
     "HessianVector",
     "Kernel",
+    "KinkAnswer",
+    "KinkSweep",
     "LabelPairs",
     "LabelPairsAnswer",
     "LabelSurvey",
@@ -71,8 +74,8 @@ __all__ = [
     "Probabilities",
     "ProbabilitiesAnswer",
     "Question",
-    "RowTally",
     "RelativeError",
+    "RowTally",
     "Sample",
     "ScoreSketch",
     "Sketch",

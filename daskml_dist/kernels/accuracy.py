@@ -1,4 +1,4 @@
-"""The share of rows that a binary model classifies rightly."""
+"""The share of rows that a linear model classifies rightly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from daskml_dist.types import Chunk
 @final
 @dataclass(frozen=True)
 class Accuracy(Kernel[float]):
-    """Weighted share of rows with (z > 0) == y, for y = 0 or 1; other codes never match."""
+    """Weighted share of rows with (z > 0) == y for one problem, or argmax z == y; other codes never match."""
 
     point: Point
 
@@ -24,9 +24,10 @@ class Accuracy(Kernel[float]):
         assert chunk.X is not None and chunk.y is not None
         right = np.zeros(chunk.X.shape[0])
         for where, x in row_blocks(chunk.X):
-            z = x @ self.point.w[0] + self.point.raw_intercept[0]
-            right[where] = (z > 0.0) == chunk.y[where]
-            right[where] += 0.0 * z  # a row that is not finite is not right: it is refused
+            z = x @ self.point.w.T + self.point.raw_intercept
+            chosen = z[:, 0] > 0.0 if z.shape[1] == 1 else z.argmax(axis=1)
+            right[where] = chosen == chunk.y[where]
+            right[where] += 0.0 * z.sum(axis=1)  # a row that is not finite is not right: it is refused
         weight = np.ones(len(right)) if chunk.weight is None else chunk.weight
         return Part({"right": np.asarray(weight @ right), "weight": np.asarray(weight.sum())})
 

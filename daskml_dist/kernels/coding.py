@@ -20,11 +20,13 @@ class Coding:
     classes : (k,) sorted labels, coded 0 .. k - 1; None where y is a number already.
     class_weight : (k,) factors on the sample weights, or None.
     raw : whether y is left as it came in; the survey that finds the classes sees it so.
+    one : the class that is coded 1, against all others, which are coded 0; or None.
     """
 
     classes: AnyArray | None = None
     class_weight: FloatArray | None = None
     raw: bool = False
+    one: int | None = None
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -35,6 +37,8 @@ class Coding:
         if self.class_weight is not None:
             by_class = self.class_weight[y.astype(np.intp)]
             weight = by_class if weight is None else weight * by_class
+        if self.one is not None:
+            y = y == self.one
         return replace(
             chunk,
             y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
@@ -46,7 +50,8 @@ class Coding:
 
 
 def _positions(y: AnyArray, classes: AnyArray) -> AnyArray:
-    """The position of each label among the classes."""
+    """The position of each label among the classes; of two, all that is not the second is the first."""
     if classes.shape[0] == 2:
         return np.asarray(y == classes[1])
-    return np.searchsorted(classes, y)
+    positions = np.searchsorted(classes, y).clip(max=classes.shape[0] - 1)
+    return np.where(classes[positions] == y, positions, -1)

@@ -5,8 +5,11 @@ from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.huber import HuberRegressor
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
+from daskml_dist.linear_model.linear_svc import LinearSVC
+from daskml_dist.linear_model.linear_svr import LinearSVR
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.quantile import QuantileRegressor
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
 __all__ = [
@@ -16,8 +19,11 @@ __all__ = [
     "HuberRegressor",
     "Lasso",
     "LinearRegression",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "PoissonRegressor",
+    "QuantileRegressor",
     "Ridge",
     "TweedieRegressor",
 ]

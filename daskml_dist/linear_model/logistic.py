@@ -7,12 +7,10 @@ from typing import Any, Self, final
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from daskml_dist import fit as spine
 from daskml_dist import inputs
-from daskml_dist.errors import InvalidData
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
@@ -25,9 +23,10 @@ from daskml_dist.linear_model._base import (
     refuse_share,
     seed_of,
 )
+from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.losses import Logistic
 from daskml_dist.penalties import L2, ElasticNet, Penalty, Unpenalised
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.types import AnyArray
 
 
 @final
@@ -192,7 +191,7 @@ class LogisticRegression(ClassifierMixin, LinearModel):
             seed=seed_of(self.random_state),
             start=self._start(),
             labels=True,
-            class_weight=None if self.class_weight is None else partial(_factors, self.class_weight),
+            class_weight=None if self.class_weight is None else partial(class_factors, self.class_weight),
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,
@@ -219,24 +218,6 @@ def _penalty(C: float, l1_ratio: float, weight_sum: float) -> Penalty:
         return Unpenalised()
     alpha = 1.0 / (C * weight_sum)
     return L2(alpha) if l1_ratio == 0.0 else ElasticNet(l1_ratio * alpha, (1.0 - l1_ratio) * alpha)
-
-
-def _factors(class_weight: Any, classes: AnyArray, counts: AnyArray, weights: AnyArray) -> FloatArray:
-    """(2,) the factor of each class."""
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        # as compute_class_weight("balanced", sample_weight=...): classes get the same total weight
-        return np.asarray(weights.sum() / (len(classes) * weights))
-    if not isinstance(class_weight, dict):
-        raise InvalidData(
-            f"class_weight must be a dict of class and factor, 'balanced', or None; got: {class_weight!r}."
-        )
-    try:
-        factors = compute_class_weight(class_weight, classes=classes, y=classes)
-    except ValueError as cause:
-        raise InvalidData(f"class_weight does not fit the classes of y: {cause}") from cause
-    if not all(np.isfinite(factors) & (factors >= 0)):
-        raise InvalidData(f"class_weight={class_weight!r}: expected finite factors >= 0.")
-    return np.asarray(factors, dtype=np.float64)
 
 
 def _decision(point: Point, dtype: Any, x: AnyArray) -> AnyArray:

@@ -15,6 +15,7 @@ from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
+from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "LARGE",
     "LBFGS",
     "LeastSquares",
+    "Narrowing",
     "Problem",
     "Progress",
     "ProgressiveNewton",

@@ -16,7 +16,7 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
-from daskml_dist.losses import Loss, ScaledLoss
+from daskml_dist.losses import Loss, PiecewiseLinear, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
@@ -41,6 +41,7 @@ class Problem:
     streamed : the data are loaded anew for each question, so that a sample costs a pass.
     seed : of the samples.
     start : where to start, or None.
+    intercept_penalised : whether the penalty is one of (w, b) instead of w; the centre is zero then.
     """
 
     loss: Loss
@@ -59,6 +60,17 @@ class Problem:
     streamed: bool = False
     seed: int = 0
     start: Point | None = None
+    intercept_penalised: bool = False
+
+    @property
+    def centred(self) -> bool:
+        """Whether the centre is free: an intercept that is not penalised takes it up."""
+        return self.intercept and not self.intercept_penalised
+
+    @property
+    def penalised(self) -> int:
+        """How many of the free parameters the penalty sees, the first ones."""
+        return self.features + self.intercept_penalised
 
     @property
     def parameters(self) -> int:
@@ -142,6 +154,7 @@ class Solver(ABC):
     def refuse(self, loss: Loss, penalty: Penalty) -> None:
         """Raise UnsupportedCombination where this solver cannot solve the problem."""
         has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}
+        has["loss with kinks"] = isinstance(loss, PiecewiseLinear)
         has["loss without a scale"] = not isinstance(loss, ScaledLoss)
         for need in sorted(self.needs):
             if not has[need]:

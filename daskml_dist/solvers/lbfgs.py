@@ -61,7 +61,7 @@ class _Scale:
     def __call__(self, sample: Chunk) -> Scaling:
         problem = self.problem
         assert sample.X is not None and sample.y is not None
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
         origin = null_point(problem, centre)
         start = origin if problem.start is None else centred(problem.start, centre)
         margin = sample.X @ start.w[0] + start.raw_intercept[0]
@@ -70,9 +70,11 @@ class _Scale:
         weight = np.ones(len(margin)) if sample.weight is None else sample.weight
         weight = weight / weight.sum()
         curvature = weight * _curvature(problem.loss, sample.y, margin)
-        diagonal = curvature @ np.square(sample.X - centre) + problem.penalty.curvature(start.w[0])
+        diagonal = curvature @ np.square(sample.X - centre)
         if problem.intercept:
             diagonal = np.append(diagonal, curvature.sum())
+        m = problem.penalised
+        diagonal[:m] += problem.penalty.curvature(start.theta[0, :m])
         null = problem.loss.value(sample.y, np.broadcast_to(origin.b, margin.shape).copy())
         return Scaling(start, diagonal, float(weight @ null))
 

@@ -11,7 +11,7 @@ from daskml_dist.types import FloatArray
 
 
 def model_step(
-    penalty: Penalty, p: int, theta: FloatArray, gradient: FloatArray, metric: Metric
+    penalty: Penalty, m: int, theta: FloatArray, gradient: FloatArray, metric: Metric
 ) -> tuple[FloatArray, float]:
     """(q,) step d and decrease of g'd + d'Bd / 2 + penalty, where B is the metric.
 
@@ -20,7 +20,7 @@ def model_step(
 
     Parameters
     ----------
-    penalty : of the first p parameters; an intercept is free.
+    penalty : of the first m parameters; others, such as an intercept, are free.
     theta, gradient : (q,) where, and of the smooth part of F there.
     """
     if penalty.smooth:
@@ -28,13 +28,13 @@ def model_step(
         return step, -0.5 * float(gradient @ step)
     B = metric.matrix
     scale = np.sqrt(np.diag(B))
-    l1 = _extended(penalty.l1, p, theta.size, 0.0)
+    l1 = _extended(penalty.l1, m, theta.size, 0.0)
     box = BoxLasso(
         B / np.outer(scale, scale),
         (B @ theta - gradient) / scale,
         l1 / scale,
-        _extended(penalty.lower, p, theta.size, -np.inf) * scale,
-        _extended(penalty.upper, p, theta.size, np.inf) * scale,
+        _extended(penalty.lower, m, theta.size, -np.inf) * scale,
+        _extended(penalty.upper, m, theta.size, np.inf) * scale,
     )
     end = box.minimum(theta * scale) / scale
     step = end - theta
@@ -42,8 +42,8 @@ def model_step(
     return step, -change
 
 
-def _extended(part: float | FloatArray, p: int, q: int, rest: float) -> FloatArray:
-    """(q,) with ``part`` for the p coefficients and ``rest`` for what is behind them."""
+def _extended(part: float | FloatArray, m: int, q: int, rest: float) -> FloatArray:
+    """(q,) with ``part`` for the first m parameters and ``rest`` for what is behind them."""
     whole = np.full(q, rest)
-    whole[:p] = part
+    whole[:m] = part
     return whole

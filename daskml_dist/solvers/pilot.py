@@ -56,7 +56,7 @@ class Pilot:
             certify=False,
             streamed=False,
         )
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
         origin = _with_scale(null_point(problem, centre), sample)
         null_value = _value(problem, origin, sample)
         if problem.start is not None:

@@ -18,6 +18,7 @@ from daskml_dist.kernels import (
     GroupTally,
     HessianVector,
     Kernel,
+    KinkSweep,
     LabelPairs,
     LabelSurvey,
     LabelTally,
@@ -36,7 +37,7 @@ from daskml_dist.kernels import (
     TargetSurvey,
     Window,
 )
-from daskml_dist.losses import Logistic, Poisson, Squared
+from daskml_dist.losses import EpsilonInsensitive, Hinge, Logistic, Poisson, Smoothed, Squared
 from daskml_dist.splits import KFold, StratifiedKFold, Tally
 from daskml_dist.types import AnyArray, Chunk
 
@@ -143,6 +144,21 @@ CASES: dict[str, list[Case]] = {
         Case(GroupTally, lambda: named(2, 300, np.float64)),
     ],
     "HessianVector": [Case(lambda: HessianVector(Logistic(), point(), VECTORS))],
+    "KinkSweep": [
+        Case(lambda: KinkSweep(Sweep(Smoothed(Hinge(), 0.5), point()), 20)),
+        Case(
+            lambda: KinkSweep(
+                Sweep(
+                    Smoothed(EpsilonInsensitive(0.2), 2.0),
+                    point(intercept=False),
+                    DIRECTION[:, :-1] / 50,
+                    (1.0,),
+                    hessian=True,
+                ),
+            ),
+            lambda: chunks(weighted=False),
+        ),
+    ],
     "LabelPairs": [Case(LabelPairs, label_chunks)],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],
     "LabelTally": [

@@ -183,6 +183,7 @@ ANSWERS_BY_CHUNK = {"FoldTally", "LabelTally", "RowTally"}
 #: questions about the target alone do not see X; the values of a sample or a glimpse are those of a few rows
 LOOKS_AT_ALL_OF_X = {"Accuracy", "HessianVector", "Moments", "Sweep", "TSQR", "Glimpse", "Sample"} | {
     "Deviations",
+    "KinkSweep",
     "Probabilities",
     "ScoreSketch",
 }

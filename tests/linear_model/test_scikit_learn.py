@@ -14,8 +14,11 @@ from daskml_dist.linear_model import (
     HuberRegressor,
     Lasso,
     LinearRegression,
+    LinearSVC,
+    LinearSVR,
     LogisticRegression,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
     TweedieRegressor,
 )
@@ -31,6 +34,11 @@ ESTIMATORS = [
     TweedieRegressor(power=1.5),
     GeneralizedLinearRegressor(),
     HuberRegressor(),
+    LinearSVC(),
+    LinearSVC(loss="hinge"),
+    LinearSVR(epsilon=0.1),
+    LinearSVR(loss="squared_epsilon_insensitive"),
+    QuantileRegressor(alpha=0.1),
 ]
 
 
