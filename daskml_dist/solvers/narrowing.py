@@ -35,6 +35,7 @@ _NARROWER = 1 / 8
 _ENOUGH = 0.4  # of the tolerance is what the last width should cost
 _FILLED = 0.25  # of the rows of a program, those that may be within the smoothed kinks
 _SETTLED = 0.5  # times what the width costs: a solution that near is worth no more steps at this width
+_NO_STEP = 1e-4 * np.finfo(np.float64).eps  # of F: a step that lowers it by less is not worth a look
 _REJECTIONS = 30
 _REFUSALS = 3
 _GLIMPSED = 16
@@ -72,7 +73,9 @@ class Narrowing(Solver):
             return (yield from narrow(problem, State(), _start(problem, centre), 1.0, Known(np.nan), near))
         small = problem.rows * problem.features <= SMALL_ELEMENTS
         sample = Sample(problem.loss, 1.0, 1.0, problem.seed) if small else sample_for(problem)
-        told: KinkPilotAnswer = yield Turn(Question(sample, KinkPilot(problem, small)), State())
+        told: KinkPilotAnswer = yield Turn(
+            Question(sample, KinkPilot(problem, whole=small and near == 0)), State()
+        )
         state = State(passes=1 if problem.streamed else 0)
         return (yield from narrow(problem, state, told.point, told.width, Known(told.null_value), near))
 
@@ -96,7 +99,7 @@ class KinkPilotAnswer:
 @final
 @dataclass(frozen=True)
 class KinkPilot:
-    """Solve on a sample, inside the task that gathered it; to the end where the sample is all there is."""
+    """Solve on a sample, inside the task that gathered it; to the end where it is all there is to solve."""
 
     problem: Problem
     whole: bool
@@ -159,8 +162,7 @@ def narrow(
         astray = move.led and not known.improved(look)
         known = known.after(look, failed=astray or (move.programmed and told.step is None))
         state = known.state(problem, look, state)
-        provable = known.refused < _REFUSALS if near else convexity(problem) is not None
-        settled = known.settled(problem, look, provable and proving)
+        settled = known.settled(problem, look, proving and _provable(problem, known, look, near))
         if last or settled:
             assert state.progress is not None
             tied = settled and near > 0 and state.progress.gap_kind == "estimate"
@@ -209,25 +211,33 @@ def _without_program(answer: KinkAnswer) -> Told:
     return Told(answer)
 
 
-def _fits(look: Look, width: float, near: int) -> bool:
-    """Whether the rows within this width, as far as is known, are few enough for a program."""
-    return 0.0 < look.inside * width / look.width <= _FILLED * near
+def _provable(problem: Problem, known: Known, look: Look, near: int) -> bool:
+    """Whether looking on may prove the gap: by a program, or by a gradient that is not rounding yet."""
+    if near:
+        return known.refused < _REFUSALS
+    return convexity(problem) is not None and look.decrease > _NO_STEP * look.value
 
 
 def _next(problem: Problem, known: Known, move: Move, look: Look, near: int) -> Move:
     """The minimum of the lower model, or a step of Newton's method, at a smaller width where that is due."""
     if look.told.step is not None and near:
         return Move(_moved(look, look.told.step), look.width, programmed=True, led=True)
+    due = near > 0 and known.at(problem, look)[1] <= problem.tol  # all that is missing is the proof
     if look.decrease > _SETTLED * look.blur or look.blur <= _SETTLED * problem.tol * known.scale:
         line = Line(look.here, look.step)
-        return Move(line.target, look.width, line, _fits(look, look.width, near), pace=_NARROWER**0.5)
+        return Move(line.target, look.width, line, due or _fits(look, look.width, near), pace=_NARROWER**0.5)
     # no narrower than for a program or the tolerance: what the width costs shrinks with its square
     pace = max(move.pace**2, min(np.sqrt(_ENOUGH * problem.tol * known.scale / look.blur), 0.5))
     if look.inside > 0:
         pace = max(pace, min(_FILLED * near / look.inside, 0.5))
     width = pace * look.width
     ahead = look.step + look.beyond(width)
-    return Move(_moved(look, ahead), width, programmed=_fits(look, width, near), pace=pace)
+    return Move(_moved(look, ahead), width, programmed=due or _fits(look, width, near), pace=pace)
+
+
+def _fits(look: Look, width: float, near: int) -> bool:
+    """Whether the rows within this width, as far as is known, are few enough for a program."""
+    return near > 0 and bool(look.inside * width / look.width <= _FILLED * near)
 
 
 def _back(known: Known, look: Look, near: int) -> Move:

@@ -15,14 +15,12 @@ from scipy.special import expit, log_expit
 
 from daskml_dist import losses
 from daskml_dist.losses import (
-    Hinge,
     Huber,
     Kink,
     Logistic,
     Loss,
     PiecewiseLinear,
     Poisson,
-    Quantile,
     ScaledLoss,
     Smoothed,
     Squared,
