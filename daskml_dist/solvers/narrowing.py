@@ -35,7 +35,7 @@ _NARROWER = 1 / 8
 _ENOUGH = 0.4  # of the tolerance is what the last width should cost
 _FILLED = 0.25  # of the rows of a program, those that may be within the smoothed kinks
 _SETTLED = 0.5  # times what the width costs: a solution that near is worth no more steps at this width
-_NO_STEP = 1e-4 * np.finfo(np.float64).eps  # of F: a step that lowers it by less is not worth a look
+_NO_STEP = 1e-4 * float(np.finfo(np.float64).eps)  # of F: a step that lowers it by less is not worth a look
 _REJECTIONS = 30
 _REFUSALS = 3
 _GLIMPSED = 16
@@ -237,7 +237,7 @@ def _next(problem: Problem, known: Known, move: Move, look: Look, near: int) -> 
 
 def _fits(look: Look, width: float, near: int) -> bool:
     """Whether the rows within this width, as far as is known, are few enough for a program."""
-    return near > 0 and bool(look.inside * width / look.width <= _FILLED * near)
+    return near > 0 and look.inside * width / look.width <= _FILLED * near
 
 
 def _back(known: Known, look: Look, near: int) -> Move:
