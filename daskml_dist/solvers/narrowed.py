@@ -167,7 +167,7 @@ class Known:
             gradient_norm=float(np.linalg.norm(look.here.pull)),
             step_size=float(np.linalg.norm(look.step)),
         )
-        numbers = {"width": look.width, "null_value": float(self.null_value)}
+        numbers = {"width": float(look.width), "null_value": float(self.null_value)}
         return State(state.passes, at.here.point, progress, {}, numbers)
 
     def settled(self, problem: Problem, look: Look, provable: bool) -> bool:
