@@ -112,13 +112,10 @@ def test_data_are_refused_in_words(name: str, chunks: bool, client: Any) -> None
 
 
 PARAMETERS: list[tuple[Any, dict[str, Any], str]] = [
-    (LogisticRegression, {"l1_ratio": 0.5}, "l1_ratio=0.5.* is not supported: expected the default 0.0"),
     (LogisticRegression, {"dual": True}, "dual=True.* is not supported"),
     (LogisticRegression, {"intercept_scaling": 2}, "intercept_scaling=2.* is not supported"),
     (LogisticRegression, {"n_jobs": 2}, "n_jobs=2.* is not supported"),
-    (LinearRegression, {"positive": True}, "positive=True.* is not supported"),
     (LinearRegression, {"copy_X": False}, "copy_X=False.* is not supported"),
-    (Ridge, {"positive": True}, "positive=True.* is not supported"),
     (Ridge, {"solver": "svd"}, "solver='svd' was given; expected one of 'auto', 'least-squares'"),
     (Ridge, {"alpha": -1.0}, "alpha must be a finite number >= 0"),
     (Ridge, {"alpha": np.inf}, "alpha must be a finite number >= 0"),
