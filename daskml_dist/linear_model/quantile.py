@@ -32,7 +32,7 @@ class QuantileRegressor(LinearRegressor):
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
     solver, solver_options : scikit-learn's; only their defaults are supported.
-    tol : the relative optimality gap to reach; a smaller one costs a pass more, and the solution is exact then.
+    tol : the relative optimality gap to reach; a smaller one costs a pass more, and gives the exact solution.
     max_iter : how many passes over the data may be made.
     verbose, random_state, scheduler, checkpoint : see ``LogisticRegression``.
 
