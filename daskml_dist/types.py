@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
 
-GapKind = Literal["closed-form", "self-concordance", "strong-convexity", "estimate"]
+GapKind = Literal["closed-form", "self-concordance", "strong-convexity", "duality", "estimate"]
 """How the gap is known. Everything but "estimate" is a proof."""
 
 

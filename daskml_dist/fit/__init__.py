@@ -1,5 +1,6 @@
 """The spine: a whole training, from containers to a verified optimum."""
 
+from daskml_dist.fit.against_rest import fit_classes
 from daskml_dist.fit.crossing import Crossed, cross
 from daskml_dist.fit.data import settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
@@ -16,6 +17,7 @@ __all__ = [
     "Training",
     "cross",
     "fit",
+    "fit_classes",
     "rule_of",
     "score",
     "seed",

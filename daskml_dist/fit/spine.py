@@ -42,12 +42,12 @@ def fit(
         if training.cv is not None:
             problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
         with single_threaded_blas() if solver.small_systems else nullcontext():
-            return _converse(training, hands, table, problem, classes, solver)
+            return talk(training, hands, table, problem, classes, solver)
     finally:
         hands.close()
 
 
-def _converse(
+def talk(
     training: Training, hands: Hands, table: Table, problem: Problem, classes: AnyArray | None, solver: Solver
 ) -> Outcome:
     """Let the solver ask and the hands answer, until the solver is content."""

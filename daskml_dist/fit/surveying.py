@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from daskml_dist.cluster import Hands
@@ -16,53 +18,46 @@ from daskml_dist.kernels import (
     TargetSurveyAnswer,
 )
 from daskml_dist.losses import Loss
+from daskml_dist.penalties import Scaled
 from daskml_dist.solvers import Problem
 from daskml_dist.types import AnyArray, FloatArray, Table
 
 
 def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tuple[Problem, AnyArray | None]:
     """What must be known of the target before a solver can start; X is not read."""
-    classes, loss = None, training.loss
     if training.labels:
         found, factors = survey_labels(training, hands)
-        hands.code(Coding(found.classes, factors, signs=training.signs))
-        weights = found.weights if factors is None else found.weights * factors
-        classes, rows, offset = found.classes, found.rows, found.offset
-        total, events, targets = float(weights.sum()), 0, 1
-        mean = weights / total
-        if len(classes) == 2:
-            mean, events = mean[1:], int(found.counts[1])
-        if training.signs:
-            mean, targets = 2.0 * mean - 1.0, len(mean)
+        several = training.joint is not None and len(found.classes) > 2
+        if training.signs or several:
+            problem, coding = _all_classes(training, table, streamed, found, factors)
         else:
-            loss = loss_of(training, len(classes))
-    else:
-        told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
-        hands.code(Coding())
-        rows, total, events, offset = told.rows, told.weight_sum, told.events, told.offset
-        mean = np.atleast_1d(told.mean)
-        targets = len(mean)
-        refuse_endless_intercept(training, mean)
-    problem = Problem(
-        loss=loss,
-        penalty=training.penalty(total),
-        intercept=training.intercept,
-        rows=rows,
-        features=table.n_features,
-        targets=targets,
-        weight_sum=total,
-        events=events,
-        mean=mean,
-        offset=offset,
-        tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
-        max_passes=training.max_passes,
-        certify=training.certify,
-        streamed=streamed,
-        seed=training.seed,
-        start=training.start,
-    )
-    refuse_other_start(problem)
-    return problem, classes
+            refuse_many_classes(training.name, found.classes)
+            [(problem, coding)] = against_rest(training, table, streamed, found, factors)
+        refuse_other_start(problem)
+        hands.code(coding)
+        return problem, found.classes
+    told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
+    hands.code(Coding())
+    mean = np.atleast_1d(told.mean)
+    refuse_endless_intercept(training, mean)
+    facts = _Facts(told.rows, told.weight_sum, told.events, mean, told.offset)
+    return _problem(training, table, streamed, facts), None
+
+
+def _all_classes(
+    training: Training, table: Table, streamed: bool, found: LabelSurveyAnswer, factors: FloatArray | None
+) -> tuple[Problem, Coding]:
+    """One problem of all classes: of their signs as targets, or of a joint loss."""
+    weights = found.weights if factors is None else found.weights * factors
+    total, k = float(weights.sum()), len(found.classes)
+    mean = weights / total
+    if training.signs:
+        mean = 2.0 * (mean if k > 2 else mean[1:]) - 1.0
+    facts = _Facts(found.rows, total, 0, mean, found.offset)
+    problem = _problem(training, table, streamed, facts)
+    if not training.signs:
+        problem = replace(problem, loss=loss_of(training, k), targets=1)
+    return problem, Coding(found.classes, factors, signs=training.signs)
 
 
 def loss_of(training: Training, n_classes: int) -> Loss:
@@ -83,38 +78,99 @@ def refuse_other_start(problem: Problem) -> None:
 
 
 def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, FloatArray | None]:
-    """The classes with their rows and weights, and (k,) the factors of their weights or None."""
+    """Find the classes, and (k,) factors of them where there are class weights."""
     found: LabelSurveyAnswer = hands.answer(Question(LabelSurvey(training.loss)))
-    weights: FloatArray = found.weights
-    refuse_classes(training, found.classes, weights)
+    refuse_classes(training, found.classes, found.weights)
     if training.class_weight is None:
         return found, None
-    factors = training.class_weight(found.classes, found.counts, weights)
+    factors = training.class_weight(found.classes, found.counts, found.weights)
     if factors is not None:
-        refuse_classes(training, found.classes, weights * factors)
+        refuse_classes(training, found.classes, found.weights * factors)
     return found, factors
 
 
+def against_rest(
+    training: Training, table: Table, streamed: bool, found: LabelSurveyAnswer, factors: FloatArray | None
+) -> list[tuple[Problem, Coding]]:
+    """A problem, and how labels are coded for it: one for two classes, else one for each against the rest.
+
+    Against the rest, the class weight of the one counts and those of the others do not, as in liblinear.
+    """
+    made = []
+    for one in [1] if len(found.classes) == 2 else range(len(found.classes)):
+        own = factors
+        if factors is not None and len(found.classes) > 2:
+            own = np.where(np.arange(len(factors)) == one, factors, 1.0)
+        weights = found.weights if own is None else found.weights * own
+        total = float(weights.sum())
+        facts = _Facts(found.rows, total, int(found.counts[one]), weights[[one]] / total, found.offset)
+        coding = Coding(found.classes, own, one=None if len(found.classes) == 2 else one)
+        made.append((_problem(training, table, streamed, facts), coding))
+    return made
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a survey tells of the target; see ``Problem``."""
+
+    rows: int
+    weight_sum: float
+    events: int
+    mean: FloatArray
+    offset: float
+
+
+def _problem(training: Training, table: Table, streamed: bool, facts: _Facts) -> Problem:
+    penalty, scaling = training.penalty(facts.weight_sum), training.intercept_scaling
+    if training.intercept and scaling is not None and scaling != 1.0:
+        penalty = Scaled(penalty, np.append(np.ones(table.n_features), 1.0 / scaling))
+    return Problem(
+        loss=training.loss,
+        penalty=penalty,
+        intercept=training.intercept,
+        rows=facts.rows,
+        features=table.n_features,
+        targets=len(facts.mean),
+        weight_sum=facts.weight_sum,
+        events=facts.events,
+        mean=facts.mean,
+        offset=facts.offset,
+        tol=max(training.tol, 1e-14),  # float64 tells no smaller gap from rounding
+        max_passes=training.max_passes,
+        certify=training.certify,
+        streamed=streamed,
+        seed=training.seed,
+        start=training.start,
+        intercept_penalised=training.intercept and scaling is not None,
+    )
+
+
 def refuse_classes(training: Training, classes: AnyArray, weights: AnyArray) -> None:
-    """Refuse one class, more than two where these are not supported, and classes without weight."""
+    """Refuse what leaves nothing to tell apart; signs need no more than two classes with weight."""
     name = training.name
+    enough = training.signs and np.count_nonzero(weights) >= 2
     if len(classes) == 1:
         raise InvalidData(
             f"{name} needs samples of at least 2 classes in the data, but the data contains only one class: "
             f"{classes.tolist()[0]!r}."
         )
-    if len(classes) > 2 and training.joint is None and not training.signs:
+    for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
+        if weight == 0.0 and not enough:
+            left = "only one class is left" if len(classes) == 2 else "nothing tells it from the rest"
+            raise InvalidData(
+                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that "
+                f"{left}. Give rows of {'both' if len(classes) == 2 else 'all'} classes a weight above zero."
+            )
+
+
+def refuse_many_classes(name: str, classes: AnyArray) -> None:
+    """Refuse what is not a binary problem."""
+    if len(classes) > 2:
         raise InvalidData(
             "Only binary classification is supported. The type of the target is multiclass: y has "
             f"{len(classes)} classes, among them {classes[:5].tolist()!r}. Train one {name} for each class "
             "against the rest."
         )
-    for label, weight in zip(classes.tolist(), weights.tolist(), strict=True):
-        if weight == 0.0 and np.count_nonzero(weights) < 2:
-            raise InvalidData(
-                f"All rows of class {label!r} have weight zero (sample_weight or class_weight), so that "
-                "nothing tells it from the others. Give rows of each class a weight above zero."
-            )
 
 
 def refuse_endless_intercept(training: Training, mean: FloatArray) -> None:

@@ -26,6 +26,8 @@ class Training:
     loss : the loss.
     penalty : the penalty, given the sum of the weights.
     intercept : whether an intercept is fitted.
+    intercept_scaling : where the intercept is penalised like the coefficient of a constant feature, the value
+        of that feature; else None.
     solver : "auto", the name of a solver, or a solver.
     tol, max_passes, certify, seed, start : see ``Problem``.
     labels : whether y holds classes.
@@ -43,6 +45,7 @@ class Training:
     loss: Loss
     penalty: Callable[[float], Penalty]
     intercept: bool = True
+    intercept_scaling: float | None = None
     solver: str | Solver = "auto"
     tol: float = 1e-6
     max_passes: int = 100

@@ -32,6 +32,7 @@ from daskml_dist.kernels.fold_survey import FoldSurvey
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.joint_sums import theta_order
 from daskml_dist.kernels.judgement import Judgement, Verdict
+from daskml_dist.kernels.kinks import KinkAnswer, KinkSweep
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
@@ -71,6 +72,8 @@ __all__ = [
     "HessianVector",
     "Judgement",
     "Kernel",
+    "KinkAnswer",
+    "KinkSweep",
     "LabelPairs",
     "LabelPairsAnswer",
     "LabelSurvey",

@@ -21,12 +21,14 @@ class Coding:
     class_weight : (k,) factors on the sample weights, or None.
     raw : whether y is left as it came in; the survey that finds the classes sees it so.
     signs : whether classes become targets of -1 and 1: (n,) for two classes, (n, k) for more.
+    one : the class that is coded 1, against all others, which are coded 0; or None.
     """
 
     classes: AnyArray | None = None
     class_weight: FloatArray | None = None
     raw: bool = False
     signs: bool = False
+    one: int | None = None
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -39,6 +41,8 @@ class Coding:
             weight = by_class if weight is None else weight * by_class
         if self.signs and self.classes is not None:
             y = _signs(y, len(self.classes))
+        if self.one is not None:
+            y = y == self.one
         return replace(
             chunk,
             y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
@@ -50,7 +54,7 @@ class Coding:
 
 
 def _positions(y: AnyArray, classes: AnyArray) -> AnyArray:
-    """The position of each label among the classes."""
+    """The position of each label among the classes; of two, all that is not the second is the first."""
     if classes.shape[0] == 2:
         return np.asarray(y == classes[1])
     places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)

@@ -20,6 +20,7 @@ from daskml_dist.types import AnyArray, Chunk, FloatArray
 #: losses that compiled_sweep.py has as well, by name
 _LEAST_SHARE = 1e-2
 COMPILED_LOSSES = frozenset({"squared", "logistic", "poisson"})
+_SPARSE = 0.7  # share of rows with curvature below which it pays to pick them out
 
 
 @final
@@ -267,6 +268,10 @@ class _Sums:
             self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
 
     def _add_hessian(self, centred: FloatArray, curvature: FloatArray) -> None:
+        """Add sum of curvature x x'; rows without curvature, as outside a margin, cost nothing."""
+        if self.single and np.count_nonzero(curvature) < _SPARSE * curvature.size:
+            curved = curvature != 0.0
+            centred, curvature = centred[curved], curvature[curved]
         for k, hessian in enumerate(self.hessian):
             root = np.sqrt(curvature if self.single else curvature[:, k])
             # syrk on sqrt(curvature) x: half the work of a general product

@@ -5,9 +5,12 @@ from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
 from daskml_dist.linear_model.lasso_cv import ElasticNetCV, LassoCV
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
+from daskml_dist.linear_model.linear_svc import LinearSVC
+from daskml_dist.linear_model.linear_svr import LinearSVR
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.logistic_cv import LogisticRegressionCV
 from daskml_dist.linear_model.poisson import PoissonRegressor
+from daskml_dist.linear_model.quantile import QuantileRegressor
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
 from daskml_dist.linear_model.ridge_classifier_cv import RidgeClassifierCV
 from daskml_dist.linear_model.ridge_cv import RidgeCV
@@ -21,9 +24,12 @@ __all__ = [
     "Lasso",
     "LassoCV",
     "LinearRegression",
+    "LinearSVC",
+    "LinearSVR",
     "LogisticRegression",
     "LogisticRegressionCV",
     "PoissonRegressor",
+    "QuantileRegressor",
     "Ridge",
     "RidgeCV",
     "RidgeClassifier",

@@ -69,7 +69,7 @@ class LinearModel(BaseEstimator):
         refuse_other_start(training.start, X)
         check_features(self, X, reset=True)
         try:
-            outcome = spine.fit(training, X, y, sample_weight, offset, groups)
+            outcome = self._run(training, X, y, sample_weight, offset, groups)
         except Interrupted as interruption:
             if interruption.outcome is not None:
                 self._keep(interruption.outcome, X)
@@ -86,6 +86,12 @@ class LinearModel(BaseEstimator):
                 stacklevel=3,
             )
         return outcome
+
+    def _run(
+        self, training: Training, X: Any, y: Any, sample_weight: Any, offset: Any, groups: Any
+    ) -> Outcome:
+        """The training itself."""
+        return spine.fit(training, X, y, sample_weight, offset, groups)
 
     def _keep(self, outcome: Outcome, X: Any) -> None:
         """Set the fitted attributes that all models have."""

@@ -1,4 +1,7 @@
-"""The contract of a penalty on the coefficients; the intercept is never penalised."""
+"""The contract of a penalty on the coefficients.
+
+The intercept is not penalised; where it is (``Problem.intercept_penalised``), it is the last coefficient.
+"""
 
 from __future__ import annotations
 

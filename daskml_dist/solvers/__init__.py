@@ -18,6 +18,7 @@ from daskml_dist.solvers.grid import Grid
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
+from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
@@ -35,6 +36,7 @@ __all__ = [
     "LassoSearch",
     "LeastSquares",
     "Meeting",
+    "Narrowing",
     "Problem",
     "Progress",
     "ProgressiveNewton",

@@ -16,7 +16,7 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
-from daskml_dist.losses import JointLoss, Loss, ScaledLoss
+from daskml_dist.losses import JointLoss, Loss, PiecewiseLinear, ScaledLoss
 from daskml_dist.penalties import Penalty
 from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray, GapKind
@@ -43,6 +43,7 @@ class Problem:
     seed : of the samples.
     start : where to start, or None.
     folds : of a cross-validation, or None.
+    intercept_penalised : whether the penalty is one of (w, b) instead of w; the centre is zero then.
     """
 
     loss: Loss
@@ -62,6 +63,7 @@ class Problem:
     seed: int = 0
     start: Point | None = None
     folds: Folds | None = None
+    intercept_penalised: bool = False
 
     @property
     def margins(self) -> int:
@@ -69,9 +71,14 @@ class Problem:
         return self.loss.margins if isinstance(self.loss, JointLoss) else 1
 
     @property
-    def coefficients(self) -> int:
-        """How many coefficients the penalty sees, for one target."""
-        return self.features * self.margins
+    def centred(self) -> bool:
+        """Whether the centre is free: an intercept that is not penalised takes it up."""
+        return self.intercept and not self.intercept_penalised
+
+    @property
+    def penalised(self) -> int:
+        """How many of the free parameters the penalty sees, the first ones."""
+        return self.margins * self.features + self.intercept_penalised
 
     @property
     def parameters(self) -> int:
@@ -157,6 +164,7 @@ class Solver(ABC):
     def refuse(self, loss: Loss, penalty: Penalty) -> None:
         """Raise UnsupportedCombination where this solver cannot solve the problem."""
         has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}
+        has["loss with kinks"] = isinstance(loss, PiecewiseLinear)
         has["loss without a scale"] = not isinstance(loss, ScaledLoss)
         has["joint loss"] = isinstance(loss, JointLoss)
         for need in sorted(self.needs):

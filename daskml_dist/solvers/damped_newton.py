@@ -27,7 +27,7 @@ class DampedNewton(Solver):
             policy = Policy("always", state.numbers["null_value"])
             return (yield from descend(problem, policy, metric_of(state), state, state.point))
         glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(_GLIMPSED)), State())
-        centre = glimpse.x_mean if problem.intercept else np.zeros(problem.features)
+        centre = glimpse.x_mean if problem.centred else np.zeros(problem.features)
         if problem.start is None:
             return (yield from newton_from(problem, null_point(problem, centre)))
         start = centred(problem.start, centre)

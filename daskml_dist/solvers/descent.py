@@ -9,7 +9,6 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, answer
-from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import endless
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
 from daskml_dist.solvers.box_lasso import shortest_subgradient
@@ -84,18 +83,18 @@ class Evaluation:
     @classmethod
     def of(cls, problem: Problem, point: Point, answer: SweepAnswer) -> Evaluation:
         """F from the answer of a sweep at the point, for one problem."""
-        p, total, penalty = problem.coefficients, answer.weight_sum, problem.penalty
-        w = point.coefficients
+        m, total, penalty = problem.penalised, answer.weight_sum, problem.penalty
+        theta = point.theta[0, :m]
         gradient = answer.gradient[0] / total
-        gradient[:p] += penalty.gradient(w)
+        gradient[:m] += penalty.gradient(theta)
         pull = gradient.copy()
         if not penalty.smooth:
-            pull[:p] = shortest_subgradient(gradient[:p], w, penalty.l1, penalty.lower, penalty.upper)
+            pull[:m] = shortest_subgradient(gradient[:m], theta, penalty.l1, penalty.lower, penalty.upper)
         hessian = None
         if answer.hessian is not None:
             hessian = answer.hessian[0] / total
-            hessian[np.arange(p), np.arange(p)] += penalty.curvature(w)
-        value = float(answer.value[0]) / total + float(penalty.value(w))
+            hessian[np.arange(m), np.arange(m)] += penalty.curvature(theta)
+        value = float(answer.value[0]) / total + float(penalty.value(theta))
         return cls(point, value, gradient, pull, hessian, answer)
 
     @classmethod
@@ -104,20 +103,19 @@ class Evaluation:
         reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
         return cls.of(problem, point, reply)
 
-    def slope(self, penalty: Penalty, step: FloatArray, *, arriving: bool = False) -> float:
+    def slope(self, problem: Problem, step: FloatArray, *, arriving: bool = False) -> float:
         """The derivative of F along a step that begins here, or that arrives here."""
-        w = self.point.coefficients
-        along = step[: w.size]
+        w, along = self.point.theta[0, : problem.penalised], step[: problem.penalised]
         signs = np.where(w == 0.0, np.sign(along) * (-1.0 if arriving else 1.0), np.sign(w))
-        return float(self.gradient @ step) + float(np.sum(penalty.l1 * signs * along))
+        return float(self.gradient @ step) + float(np.sum(problem.penalty.l1 * signs * along))
 
     def trials(self, problem: Problem, step: FloatArray, t: float) -> dict[float, float]:
         """F at the trial steps around this point, by their distance from the start of the step."""
         values = {}
         for extra, value in zip(TRIAL_STEPS, self.answer.trials[0], strict=False):
-            w = self.point.coefficients + extra * step[: problem.coefficients]
+            theta = (self.point.theta[0] + extra * step)[: problem.penalised]
             values[t * (1.0 + extra)] = float(value) / self.answer.weight_sum + float(
-                problem.penalty.value(w)
+                problem.penalty.value(theta)
             )
         return values
 
@@ -151,7 +149,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
-        step, decrease = model_step(problem.penalty, point, here.gradient, metric)
+        step, decrease = model_step(problem, point, here.gradient, metric)
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -183,8 +181,8 @@ class Line:
     def _ends(self, problem: Problem, here: Evaluation) -> tuple[OnLine, OnLine]:
         assert self.start is not None
         with np.errstate(over="ignore", invalid="ignore"):  # an infinite end is refused
-            leaving = self.start.slope(problem.penalty, self.step) / self.t
-            arriving = here.slope(problem.penalty, self.step, arriving=True) / self.t
+            leaving = self.start.slope(problem, self.step) / self.t
+            arriving = here.slope(problem, self.step, arriving=True) / self.t
         return OnLine(0.0, self.start.value, leaving), OnLine(self.t, here.value, arriving)
 
     def accepts(self, problem: Problem, here: Evaluation) -> bool:
@@ -269,15 +267,20 @@ def proof_of(problem: Problem, here: Evaluation, metric: Metric) -> Proof | None
     return prove(here.hessian, here.pull, metric.cholesky_factor, radius, concordance)
 
 
-def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | None) -> Gap:
-    """The smallest bound that holds; an estimate where none does."""
+def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | None, enough: float) -> Gap:
+    """The smallest bound that holds; an estimate where none does, or where it tells too little.
+
+    Where the loss has no constant of self-concordance, strong convexity is all that there is to prove a gap
+    by. It is far above the gap for long, and is told from where on it is ``enough``.
+    """
     bounds = [] if proof is None else [proof.gap(here.value)]
     convexity = problem.penalty.strong_convexity
-    if problem.parameters == problem.coefficients and convexity > 0.0:
+    if problem.parameters == problem.penalised and convexity > 0.0:
         bounds.append(strong_convexity(float(np.linalg.norm(here.pull)), convexity, here.value))
-    finite = [bound for bound in bounds if np.isfinite(bound.value)]
-    estimate = Gap(max(decrease, 0.0) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
-    best = min(finite, key=lambda bound: bound.value) if finite and proof is not None else estimate
+    least = min(bounds, key=lambda bound: bound.value, default=Gap(np.inf, "estimate"))
+    told = proof is not None or (problem.loss.self_concordance is None and least.value <= enough)
+    estimate = Gap(max(0.0, decrease) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
+    best = least if told and np.isfinite(least.value) else estimate
     return Gap(min(best.value, here.value), best.kind)  # neither losses nor penalties are negative
 
 
@@ -292,8 +295,8 @@ def verified(
     state: State,
 ) -> tuple[State, float]:
     """The state that knows this point, and its relative gap; the model at hand expects the decrease."""
-    gap = _gap(problem, here, decrease, proof)
     scale = _scale(here.value, policy.null_value)
+    gap = _gap(problem, here, decrease, proof, problem.tol * scale)
     progress = Progress(
         objective=here.value,
         gap=float(gap.value / scale),

@@ -46,6 +46,6 @@ def question(problem: Problem, point: Point, step: FloatArray) -> Question[Sweep
 
 def confirmed(problem: Problem, point: Point, value: float, step: FloatArray, far: SweepAnswer) -> bool:
     """Whether F is still lower there: a quadratic with its minimum at the step rises after twice of it."""
-    w = point.coefficients + _FAR * step[: problem.coefficients]
-    beyond = float(far.trials[0, 0]) / far.weight_sum + float(problem.penalty.value(w))
+    theta = (point.theta[0] + _FAR * step)[: problem.penalised]
+    beyond = float(far.trials[0, 0]) / far.weight_sum + float(problem.penalty.value(theta))
     return bool(value - beyond > 8 * _EPS * abs(value))

@@ -97,5 +97,5 @@ class PilotGrid:
 def _moved(problem: Problem, point: Point, metric: Metric, part: Chunk) -> Point:
     """One step towards the minimum over some of the rows."""
     here = Evaluation.on(problem, point, part)
-    step, _ = model_step(problem.penalty, point, here.gradient, metric)
+    step, _ = model_step(problem, point, here.gradient, metric)
     return point.at((point.theta[0] + step)[None])

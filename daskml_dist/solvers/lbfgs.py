@@ -61,12 +61,13 @@ class _Scale:
     def __call__(self, sample: Chunk) -> Scaling:
         problem = self.problem
         assert sample.X is not None and sample.y is not None
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
         origin = null_point(problem, centre)
         start = origin if problem.start is None else centred(problem.start, centre)
         curvature = curvatures(problem, start, sample)
-        squares = curvature.T @ np.square(sample.X - centre)  # (K, p)
-        diagonal = squares.reshape(-1) + problem.penalty.curvature(start.coefficients)
+        diagonal = (curvature.T @ np.square(sample.X - centre)).reshape(-1)
         if problem.intercept:
             diagonal = np.append(diagonal, curvature.sum(axis=0))
+        m = problem.penalised
+        diagonal[:m] += problem.penalty.curvature(start.theta[0, :m])
         return Scaling(start, diagonal, Evaluation.on(problem, origin, sample).value)

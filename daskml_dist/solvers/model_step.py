@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from daskml_dist.kernels import Point
-from daskml_dist.penalties import Penalty
+from daskml_dist.solvers._base import Problem
 from daskml_dist.solvers.box_lasso import BoxLasso
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import FloatArray
@@ -14,7 +14,7 @@ _LEAST_SCALE = 0.1  # of a scale is left by a step: a perfect fit has none, and 
 
 
 def model_step(
-    penalty: Penalty, point: Point, gradient: FloatArray, metric: Metric
+    problem: Problem, point: Point, gradient: FloatArray, metric: Metric
 ) -> tuple[FloatArray, float]:
     """(q,) step d and decrease of g'd + d'Bd / 2 + penalty, where B is the metric.
 
@@ -23,11 +23,11 @@ def model_step(
 
     Parameters
     ----------
-    penalty : of the coefficients; an intercept is free.
+    problem : what is solved; its penalty is one of the first ``problem.penalised`` parameters.
     point : where.
     gradient : (q,) of the smooth part of F there.
     """
-    theta, p = point.theta[0], point.coefficients.size
+    theta, penalty, m = point.theta[0], problem.penalty, problem.penalised
     least = None if point.scale is None else _LEAST_SCALE * float(point.scale[0])
     if penalty.smooth:
         step = -metric.solve(gradient)
@@ -35,8 +35,8 @@ def model_step(
             return step, -0.5 * float(gradient @ step)
     B = metric.matrix
     scale = np.sqrt(np.diag(B))
-    l1 = _extended(penalty.l1, p, theta.size, 0.0)
-    lower = _extended(penalty.lower, p, theta.size, -np.inf)
+    l1 = _extended(penalty.l1, m, theta.size, 0.0)
+    lower = _extended(penalty.lower, m, theta.size, -np.inf)
     if least is not None:
         lower[-1] = least
     box = BoxLasso(
@@ -44,7 +44,7 @@ def model_step(
         (B @ theta - gradient) / scale,
         l1 / scale,
         lower * scale,
-        _extended(penalty.upper, p, theta.size, np.inf) * scale,
+        _extended(penalty.upper, m, theta.size, np.inf) * scale,
     )
     end = box.minimum(theta * scale) / scale
     step = end - theta
@@ -52,8 +52,8 @@ def model_step(
     return step, -change
 
 
-def _extended(part: float | FloatArray, p: int, q: int, rest: float) -> FloatArray:
-    """(q,) with ``part`` for the p coefficients and ``rest`` for what is behind them."""
+def _extended(part: float | FloatArray, m: int, q: int, rest: float) -> FloatArray:
+    """(q,) with ``part`` for the first m parameters and ``rest`` for what is behind them."""
     whole = np.full(q, rest)
-    whole[:p] = part
+    whole[:m] = part
     return whole

@@ -24,6 +24,7 @@ from daskml_dist.kernels import (
     HessianVector,
     Judgement,
     Kernel,
+    KinkSweep,
     LabelPairs,
     LabelSurvey,
     LabelTally,
@@ -45,7 +46,7 @@ from daskml_dist.kernels import (
     View,
     Window,
 )
-from daskml_dist.losses import Logistic, Poisson, Softmax, Squared
+from daskml_dist.losses import EpsilonInsensitive, Hinge, Logistic, Poisson, Smoothed, Softmax, Squared
 from daskml_dist.splits import Folds, KFold, StratifiedKFold, Tally
 from daskml_dist.types import AnyArray, Chunk
 
@@ -211,6 +212,21 @@ CASES: dict[str, list[Case]] = {
     "Judgement": [
         Case(lambda: Judgement(point())),
         Case(lambda: Judgement(point(4)), lambda: class_chunks()),
+    ],
+    "KinkSweep": [
+        Case(lambda: KinkSweep(Sweep(Smoothed(Hinge(), 0.5), point()), 20)),
+        Case(
+            lambda: KinkSweep(
+                Sweep(
+                    Smoothed(EpsilonInsensitive(0.2), 2.0),
+                    point(intercept=False),
+                    DIRECTION[:, :-1] / 50,
+                    (1.0,),
+                    hessian=True,
+                ),
+            ),
+            lambda: chunks(weighted=False),
+        ),
     ],
     "LabelPairs": [Case(LabelPairs, label_chunks)],
     "LabelSurvey": [Case(lambda: LabelSurvey(Logistic()))],

@@ -185,6 +185,7 @@ FOLDS_BY_CHUNK = {"FoldAccuracy", "FoldFactors", "FoldMoments"}
 #: questions about the target alone do not see X; the values of a sample or a glimpse are those of a few rows
 LOOKS_AT_ALL_OF_X = {"Judgement", "HessianVector", "Moments", "Sweep", "TSQR", "Glimpse", "Sample"} | {
     "Deviations",
+    "KinkSweep",
     "Probabilities",
     "ScoreSketch",
     "FoldAccuracy",

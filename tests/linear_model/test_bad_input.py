@@ -11,7 +11,15 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from daskml_dist.errors import InvalidData, NonFiniteData, UnsupportedCombination, UnsupportedParameter
-from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
+from daskml_dist.linear_model import (
+    LinearRegression,
+    LinearSVC,
+    LinearSVR,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from tests.linear_model.problems import difference
 
 N = 300
@@ -19,6 +27,7 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((N, 3))
 LABELS = (X[:, 0] + RNG.standard_normal(N) > 0).astype(int)
 ESTIMATORS = [LinearRegression, Ridge, LogisticRegression, PoissonRegressor]
+WITH_KINKS = [LinearSVC, LinearSVR, QuantileRegressor]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
@@ -35,7 +44,7 @@ def _with(array: Any, row: int, value: Any, column: int | None = None) -> Any:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     ("estimator", "part"),
-    [(estimator, part) for estimator in ESTIMATORS for part in ("X", "y", "sample_weight")]
+    [(estimator, part) for estimator in ESTIMATORS + WITH_KINKS for part in ("X", "y", "sample_weight")]
     + [(LogisticRegression, "offset"), (PoissonRegressor, "offset")],
 )
 def test_values_that_are_not_finite_are_found(estimator: Any, part: str, value: float, backend: str) -> None:
@@ -154,7 +163,7 @@ def test_combinations_are_refused_in_words() -> None:
             Ridge(alpha=alpha, verbose=0).fit(X, y)
 
 
-@every_estimator
+@pytest.mark.parametrize("estimator", ESTIMATORS + WITH_KINKS)
 def test_an_unfitted_model_says_so(estimator: Any) -> None:
     for given in (X, _cut(X)):
         with pytest.raises(NotFittedError, match=f"This {estimator.__name__} instance is not fitted yet"):
@@ -185,7 +194,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-@every_estimator
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, LinearSVC, LinearSVR])
 def test_layouts_change_nothing(estimator: Any, name: str) -> None:
     expected = estimator(verbose=0, tol=1e-12).fit(X, LABELS)
     given = LAYOUTS[name](X)
@@ -229,7 +238,7 @@ def test_weights_of_any_size(estimator: Any, name: str, backend: str) -> None:
     assert difference(model, expected) < 1e-8
 
 
-@every_estimator
+@pytest.mark.parametrize("estimator", ESTIMATORS + WITH_KINKS)
 def test_a_width_that_was_not_learned_is_refused(estimator: Any) -> None:
     model = estimator(verbose=0).fit(X, LABELS)
     text = re.escape(f"X has 2 features, but {estimator.__name__} is expecting 3 features as input")

@@ -15,9 +15,12 @@ from daskml_dist.linear_model import (
     Lasso,
     LassoCV,
     LinearRegression,
+    LinearSVC,
+    LinearSVR,
     LogisticRegression,
     LogisticRegressionCV,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -43,6 +46,11 @@ ESTIMATORS = [
     GammaRegressor(),
     TweedieRegressor(power=1.5),
     GeneralizedLinearRegressor(),
+    LinearSVC(),
+    LinearSVC(loss="hinge"),
+    LinearSVR(epsilon=0.1),
+    LinearSVR(loss="squared_epsilon_insensitive"),
+    QuantileRegressor(alpha=0.1),
 ]
 
 

@@ -11,13 +11,30 @@ from scipy.special import expit, huber, ndtr
 from sklearn.metrics import (
     hinge_loss,
     log_loss,
+    mean_absolute_error,
     mean_gamma_deviance,
+    mean_pinball_loss,
     mean_poisson_deviance,
     mean_squared_error,
     mean_tweedie_deviance,
 )
 
-from daskml_dist.losses import Binomial, Gamma, Huber, Logistic, Loss, Poisson, Squared, SquaredHinge, Tweedie
+from daskml_dist.losses import (
+    Binomial,
+    EpsilonInsensitive,
+    Gamma,
+    Hinge,
+    Huber,
+    Logistic,
+    Loss,
+    Poisson,
+    Quantile,
+    Smoothed,
+    Squared,
+    SquaredEpsilonInsensitive,
+    SquaredHinge,
+    Tweedie,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,21 @@ def squared_hinge(y: Any, z: Any) -> float:
     return float(np.mean(np.square(both)))
 
 
+def hinge(y: Any, z: Any) -> float:
+    both = [hinge_loss([0, 1], [m, m], sample_weight=[1 - t, t]) for t, m in zip(y, z, strict=True)]
+    return float(np.mean(both))
+
+
+def beyond(epsilon: float, metric: Callable[[Any, Any], float]) -> Callable[[Any, Any], float]:
+    """The error of the margin against the nearest value within epsilon of the target."""
+    return lambda y, z: metric(z, np.clip(z, y - epsilon, y + epsilon))
+
+
+def two_targets(loss: Loss, reference: Callable[[Any, Any], float], kinks: tuple[float, ...]) -> Example:
+    """Targets whose mean is the best constant, where that is a median."""
+    return Example(loss, [0.0, 30.0], [], (-50.0, 50.0), reference, kinks=kinks)
+
+
 def binomial(link: str, mean: Callable[[Any], Any]) -> Example:
     def reference(y: Any, z: Any) -> float:
         # a share is a mixture of both classes, less the loss of the share itself
@@ -82,6 +114,15 @@ EXAMPLES = [
         *([0.0, 30.0], [], (-50.0, 50.0)),
         lambda y, z: np.mean(0.7 + 0.7 * 2 * huber(1.5, (y - z) / 0.7)),
         kinks=(-1.05, 1.05),
+    ),
+    two_targets(SquaredEpsilonInsensitive(0.7), beyond(0.7, mean_squared_error), (-0.7, 0.7)),
+    two_targets(EpsilonInsensitive(0.7), beyond(0.7, mean_absolute_error), (-0.7, 0.7)),
+    two_targets(EpsilonInsensitive(), beyond(0.0, mean_absolute_error), (0.0,)),
+    two_targets(Quantile(), lambda y, z: mean_pinball_loss(y, z, alpha=0.5), (0.0,)),
+    Example(Hinge(), *BINARY, hinge, kinks=(-1.0, 1.0)),
+    # half a Huber loss of a width as its delta, over the width, but for a constant
+    two_targets(
+        Smoothed(Quantile(), 3.0), lambda y, z: np.mean(huber(1.5, y - z) / 3.0 + 0.375), (-1.5, 1.5)
     ),
     Example(Poisson(), *COUNTS, lambda y, z: mean_poisson_deviance(y, np.exp(z)) / 2),
     Example(Gamma(), *POSITIVE, lambda y, z: mean_gamma_deviance(y, np.exp(z)) / 2),

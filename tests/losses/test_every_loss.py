@@ -14,7 +14,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, log_expit
 
 from daskml_dist import losses
-from daskml_dist.losses import Huber, Logistic, Loss, Poisson, ScaledLoss, Squared, SquaredHinge, Tweedie
+from daskml_dist.losses import (
+    Huber,
+    JointLoss,
+    Kink,
+    Logistic,
+    Loss,
+    PiecewiseLinear,
+    Poisson,
+    ScaledLoss,
+    Smoothed,
+    Softmax,
+    Squared,
+    SquaredHinge,
+    Tweedie,
+)
 from tests.losses.examples import EXAMPLES, KNOWN
 
 every_loss = pytest.mark.parametrize(
@@ -107,8 +121,11 @@ def check_never_negative(loss: Loss) -> None:
     if isinstance(loss, ScaledLoss):  # the scale itself is the price of a perfect fit
         assert_allclose(loss.value(inside, perfect), loss.scale)
         return
+    if isinstance(loss, Smoothed):  # and the width is that of rounding off
+        assert np.all(loss.value(inside, perfect) <= loss.width / 8)
+        return
     allowed = 1e-15 * (1.0 + np.abs(inside * perfect))
-    if not isinstance(loss, SquaredHinge):
+    if not isinstance(loss, SquaredHinge | PiecewiseLinear):
         allowed += 1e-14 * loss.value_slope_curvature(inside, perfect)[2]
     assert np.all(loss.value(inside, perfect) <= allowed)
 
@@ -154,7 +171,10 @@ def check_self_concordance(loss: Loss) -> None:
 
 
 def check_quadratic(loss: Loss) -> None:
-    """Quadratic says exactly that the curvature does not depend on the margin."""
+    """Quadratic says exactly that the curvature does not depend on the margin; without any, it says no."""
+    if not loss.smooth:
+        assert not loss.quadratic and loss.self_concordance is None
+        return
     y, z = grid(loss)
     curvature = loss.value_slope_curvature(y, z)[2]
     assert loss.quadratic == bool(np.ptp(curvature) == 0.0)
@@ -202,8 +222,8 @@ def test_every_loss(loss: Loss, check: Callable[[Loss], None]) -> None:
 def test_every_loss_is_known_here() -> None:
     assert len(KNOWN) == len(EXAMPLES), "two examples have the same name"
     # a joint loss has other shapes and tests of its own (test_softmax.py)
-    others = ("Loss", "ScaledLoss", "JointLoss", "Softmax")
-    exported = {getattr(losses, name) for name in losses.__all__ if name not in others}
+    bases = {Loss, ScaledLoss, PiecewiseLinear, Kink, JointLoss, Softmax}
+    exported = {getattr(losses, name) for name in losses.__all__} - bases
     assert exported == {type(example.loss) for example in EXAMPLES}, "a loss without an example is not tested"
 
 

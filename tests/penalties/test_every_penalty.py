@@ -15,7 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 
 from daskml_dist import penalties
-from daskml_dist.penalties import L2, Bounded, ElasticNet, Penalty, Unpenalised
+from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.penalties import L2, Bounded, ElasticNet, Penalty, Scaled, Unpenalised
 
 EXAMPLES: list[Penalty] = [
     Unpenalised(),
@@ -26,6 +27,8 @@ EXAMPLES: list[Penalty] = [
     ElasticNet(0.1, 2.0),
     Bounded(Unpenalised(), -1.0, 2.0),
     Bounded(ElasticNet(0.2, 0.3), 0.0),
+    Scaled(L2(0.3), 2.5),
+    Scaled(Bounded(ElasticNet(0.2, 0.3), -1.0, 2.0), 0.4),
 ]
 
 #: the penalty of one vector, written once more and slowly
@@ -39,6 +42,9 @@ REFERENCE: dict[str, Callable[[Penalty, list[float]], float]] = {
         REFERENCE[penalty.penalty.name](penalty.penalty, w)
         if all(penalty.least <= each <= penalty.most for each in w)
         else np.inf
+    ),
+    "scaled": lambda penalty, w: REFERENCE[penalty.penalty.name](
+        penalty.penalty, [penalty.factors * each for each in w]
     ),
 }
 
@@ -163,6 +169,24 @@ def check_pickles(penalty: Penalty) -> None:
 
 
 CHECKS = [check for name, check in list(globals().items()) if name.startswith("check_")]
+
+
+def test_factors_of_each_coefficient() -> None:
+    w, factors = vectors(), np.array([1.0, 3.0, 0.2, 1.0, 7.0])
+    together = Scaled(ElasticNet(0.2, 0.3), factors)
+    alone = [Scaled(ElasticNet(0.2, 0.3), factor) for factor in factors]
+    each = [one.value(w[:, [j]]) for j, one in enumerate(alone)]
+    assert_allclose(together.value(w), np.sum(each, axis=0), rtol=1e-14)
+    for call in ("gradient", "curvature"):
+        parts = [getattr(one, call)(w[:, [j]]) for j, one in enumerate(alone)]
+        assert_array_equal(getattr(together, call)(w), np.hstack(parts))
+    assert_array_equal(
+        together.prox(w, 0.3), np.hstack([one.prox(w[:, [j]], 0.3) for j, one in enumerate(alone)])
+    )
+    assert_array_equal(together.l1, [one.l1 for one in alone])
+    assert together.strong_convexity == pytest.approx(0.3 * 0.04)
+    with pytest.raises(UnsupportedParameter, match="finite and above 0"):
+        Scaled(L2(1.0), 0.0)
 
 
 @pytest.mark.parametrize("penalty", EXAMPLES, ids=str)
