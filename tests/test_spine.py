@@ -341,16 +341,13 @@ def test_nan_in_the_last_chunk_is_named(data: Data) -> None:
 
 
 def test_score(data: Data) -> None:
-    for training in (LOGISTIC, POISSON):
-        outcome = train(training, data)
-        assert outcome.solution.state.point is not None
-        X, labels, counts, weight = data.lazy()
-        y = labels if training.labels else counts
-        point, classes = outcome.solution.state.point, outcome.classes
-        lazily = score(replace(training, scheduler="threads"), point, classes, X, y, weight)
-        at_once = score(training, point, classes, data.X, np.asarray(y), data.weight)
-        assert 0.05 < lazily < 1.0
-        assert_allclose(lazily, at_once, rtol=1e-12)
+    point = train(POISSON, data).solution.state.point
+    assert point is not None
+    X, _, counts, weight = data.lazy()
+    lazily = score(replace(POISSON, scheduler="threads"), point, X, counts, weight)
+    at_once = score(POISSON, point, data.X, np.asarray(counts), data.weight)
+    assert 0.05 < lazily < 1.0
+    assert_allclose(lazily, at_once, rtol=1e-12)
 
 
 # ------------------------------------------------------------------------------------- the lies

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.timeout(600)
 
 FEATURES = 32
 ROWS = 30_000  # of a chunk, which takes 7.3 MiB
-CHUNKS = 80
-LIMIT = 450 * 2**20  # of each of two workers; importing Dask, NumPy and SciPy takes half of it
+CHUNKS = 100
+LIMIT = 500 * 2**20  # of each of two workers; importing Dask, NumPy and SciPy takes half of it
 GLIMPSED = 8  # chunks that a first look may load once more
 
 

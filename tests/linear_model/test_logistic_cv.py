@@ -167,7 +167,7 @@ def test_a_split_that_trains_on_one_class_is_refused() -> None:
         ({"Cs": []}, "Cs="),
         ({"l1_ratios": [2.0]}, "l1_ratios=.*from 0 to 1"),
         ({"scoring": "roc_auc"}, "scoring='roc_auc' was given; expected None or one of 'accuracy'"),
-        ({"cv": [(0, 1)]}, "cv=.*expected a number of folds"),
+        ({"cv": [(0, 1)]}, "cv lists something else than splits"),
         ({"dual": True}, "dual=True"),
         ({"solver": "saga"}, "solver='saga'"),
     ],

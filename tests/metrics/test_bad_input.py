@@ -76,7 +76,7 @@ def test_missing_labels_are_found() -> None:
         words = WORDS.astype(object)
         words[207] = missing
         for y_true, y_pred, name in ((words, WORDS, "y_true"), (WORDS, words, "y_pred")):
-            text = rf"Input {name} contains NaN: 1 missing label\(s\) in chunk 2, the first in row 7"
+            text = rf"Input {name} contains NaN: 1 missing value\(s\) in chunk 2, the first in row 7"
             with pytest.raises(NonFiniteData, match=text):
                 metrics.f1_score(_cut(y_true), _cut(y_pred), pos_label="y")
             with pytest.raises(NonFiniteData, match=f"Input {name} contains NaN"):
