@@ -30,7 +30,7 @@ def fit(training: Training, X: Any, y: Any, sample_weight: Any = None, offset: A
         table = read(training, hands, X, y, sample_weight, offset)
         streamed = settle(hands, table)
         problem, classes = survey(training, hands, table, streamed)
-        solver = solver or automatic(training.loss, problem.rows, problem.parameters)
+        solver = solver or automatic(problem)
         solver.refuse_targets(problem.targets)
         return _converse(training, hands, table, problem, classes, solver)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from daskml_dist import inputs
 from daskml_dist.cluster import Hands
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.training import Training
@@ -51,6 +52,7 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
             streamed=streamed,
             seed=training.seed,
             start=training.start,
+            sparse=inputs.is_sparse(table),
         ),
         classes,
     )

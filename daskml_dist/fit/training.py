@@ -30,6 +30,7 @@ class Training:
     labels : whether y holds classes.
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
+    sparse : whether X may be sparse.
     scheduler : see ``cluster.connect``.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
@@ -52,6 +53,7 @@ class Training:
     checkpoint: str | None = None
     verbose: int = 1
     patience: Patience | None = None
+    sparse: bool = True
 
 
 @final

@@ -12,7 +12,7 @@ import xarray as xr
 from daskml_dist.errors import InvalidData
 from daskml_dist.inputs._align import known, rows_of
 from daskml_dist.inputs._base import Chosen
-from daskml_dist.inputs._chosen import in_chunks
+from daskml_dist.inputs._chosen import in_chunks, rows_in
 from daskml_dist.inputs._recognise import container_of
 from daskml_dist.inputs.dask_frame import partition_lengths
 from daskml_dist.types import AnyArray
@@ -34,7 +34,7 @@ def chunk_rows(values: Any) -> tuple[int, ...] | None:
     if uncounted(values):
         return None
     data = _data(values)
-    return tuple(int(n) for n in rows_of(data)) if isinstance(data, da.Array) else (len(data),)
+    return tuple(int(n) for n in rows_of(data)) if isinstance(data, da.Array) else (rows_in(data),)
 
 
 def uncounted(values: Any) -> bool:

@@ -30,6 +30,7 @@ from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
+from daskml_dist.kernels.rows import canonical, extended, squares
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.score_sketch import Grouping, ScoreSketch, Window
 from daskml_dist.kernels.sketch import Sketch
@@ -71,8 +72,8 @@ __all__ = [
     "Probabilities",
     "ProbabilitiesAnswer",
     "Question",
-    "RowTally",
     "RelativeError",
+    "RowTally",
     "Sample",
     "ScoreSketch",
     "Sketch",
@@ -90,8 +91,11 @@ __all__ = [
     "TweedieDeviance",
     "Window",
     "answer",
+    "canonical",
     "combine",
+    "extended",
     "finish",
     "partial_answer",
+    "squares",
     "tally",
 ]

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.types import Chunk
 
@@ -23,7 +23,7 @@ class Accuracy(Kernel[float]):
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
         right = np.zeros(chunk.X.shape[0])
-        for where, x in row_blocks(chunk.X):
+        for where, x in blocks(chunk.X):
             z = x @ self.point.w[0] + self.point.raw_intercept[0]
             right[where] = (z > 0.0) == chunk.y[where]
             right[where] += 0.0 * z  # a row that is not finite is not right: it is refused

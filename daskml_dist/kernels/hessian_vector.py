@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point, weighted
 from daskml_dist.losses import Loss
 from daskml_dist.types import Chunk, FloatArray
@@ -35,14 +35,14 @@ class HessianVector(Kernel[FloatArray]):
         along = self.point.at(self.vectors)
         products = np.zeros((self.vectors.shape[0], chunk.X.shape[1]))
         sums = np.zeros(self.vectors.shape[0])
-        for where, x in row_blocks(chunk.X):
+        for where, x in blocks(chunk.X):
             z = x @ self.point.w[0] + self.point.raw_intercept[0]
             if chunk.offset is not None:
                 z += chunk.offset[where]
             _, _, curvature = self.loss.value_slope_curvature(chunk.y[where], z)
             if chunk.weight is not None:
                 curvature = weighted(chunk.weight[where], curvature)
-            changes = curvature * (along.w @ x.T + along.raw_intercept[:, None])  # (m, B)
+            changes = curvature * ((x @ along.w.T).T + along.raw_intercept[:, None])  # (m, B)
             products += changes @ x
             sums += changes.sum(axis=1)
         if self.point.intercept:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
+from scipy.sparse import issparse
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
+from daskml_dist.kernels.rows import stacked
 from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
@@ -58,8 +60,9 @@ def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
     if chunk.weight is not None:
         weight = weight * chunk.weight[rows]
     offset = None if chunk.offset is None else chunk.offset[rows]
-    X = np.ascontiguousarray(chunk.X[rows], dtype=np.float64)
-    if not np.isfinite(X).all():
+    X: Any = chunk.X[rows]
+    X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
+    if not np.isfinite(X.data if issparse(X) else X).all():
         refuse_non_finite(chunk)  # here, where the row is known
     return Chunk(0, X, chunk.y[rows], weight, offset)
 
@@ -70,7 +73,7 @@ def joined(gathered: Mapping[int, Chunk]) -> Chunk:
 
     def column(parts: list[AnyArray | None]) -> AnyArray | None:
         there = [part for part in parts if part is not None]
-        return np.concatenate(there) if there else None
+        return stacked(there) if there else None
 
     return Chunk(
         0,

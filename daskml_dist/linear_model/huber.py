@@ -94,6 +94,11 @@ class HuberRegressor(LinearRegressor):
         """r2."""
         return self._score(replace(self._training(), loss=Squared()), X, y, sample_weight)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
     def _training(self) -> Training:
         return Training(
             name=type(self).__name__,
@@ -104,6 +109,7 @@ class HuberRegressor(LinearRegressor):
             max_passes=self.max_iter,
             seed=seed_of(self.random_state),
             start=self._start(),
+            sparse=False,
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,

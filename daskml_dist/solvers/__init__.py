@@ -16,6 +16,7 @@ from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 __all__ = [
     "Conversation",
@@ -29,6 +30,7 @@ __all__ = [
     "Solution",
     "Solver",
     "State",
+    "TrustRegionNewton",
     "Turn",
     "automatic",
     "converse",

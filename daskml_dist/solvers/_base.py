@@ -41,6 +41,7 @@ class Problem:
     streamed : the data are loaded anew for each question, so that a sample costs a pass.
     seed : of the samples.
     start : where to start, or None.
+    sparse : whether X is known to be sparse.
     """
 
     loss: Loss
@@ -59,6 +60,7 @@ class Problem:
     streamed: bool = False
     seed: int = 0
     start: Point | None = None
+    sparse: bool = False
 
     @property
     def parameters(self) -> int:
@@ -68,7 +70,7 @@ class Problem:
     @property
     def large(self) -> bool:
         """Whether a pass takes long enough to be worth compiling for."""
-        return self.rows * self.features >= LARGE
+        return not self.sparse and self.rows * self.features >= LARGE
 
 
 @dataclass(frozen=True)

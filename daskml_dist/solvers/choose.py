@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.penalties import Penalty
-from daskml_dist.solvers._base import Solver
+from daskml_dist.solvers._base import Problem, Solver
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 SOLVERS: dict[str, type[Solver]] = {
-    solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS)
+    solver.name: solver
+    for solver in (LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS)
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
+MOST_SPARSE = 2000  # the same where X is sparse, and its products with vectors are cheap
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
@@ -30,12 +33,20 @@ def named(name: str, loss: Loss, penalty: Penalty) -> Solver | None:
     return solver
 
 
-def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
-    """The solver for this many rows and parameters."""
+def automatic(problem: Problem) -> Solver:
+    """The solver for a problem that is known to the number of its rows; refuses what none can do."""
+    loss, parameters, smooth = problem.loss, problem.parameters, problem.penalty.smooth
+    if problem.sparse and parameters > MOST_SPARSE and not smooth:
+        raise UnsupportedCombination(
+            f"X is sparse with {problem.features} features, and the penalty is {problem.penalty.name!r}. With an "
+            f"L1 penalty or bounds, up to {MOST_SPARSE} sparse features are supported. Use an L2 penalty "
+            "(l1_ratio=0, positive=False, no bounds), or fewer features."
+        )
     if loss.quadratic:
-        return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
+        most = MOST_SPARSE if problem.sparse else MOST_FEATURES
+        return LeastSquares() if parameters <= most or not smooth else TrustRegionNewton()
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
-    if parameters > MOST_PARAMETERS:
-        return LBFGS()
-    return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()
+    if smooth and parameters > (MOST_SPARSE if problem.sparse else MOST_PARAMETERS):
+        return TrustRegionNewton()
+    return DampedNewton() if problem.rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.kernels import Point, Question, Sample
+from daskml_dist.kernels import Point, Question, Sample, extended, squares
 from daskml_dist.losses import Loss
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, centred, null_point
 from daskml_dist.solvers.descent import Policy, descend, metric_of
@@ -70,9 +70,8 @@ class _Scale:
         weight = np.ones(len(margin)) if sample.weight is None else sample.weight
         weight = weight / weight.sum()
         curvature = weight * _curvature(problem.loss, sample.y, margin)
-        diagonal = curvature @ np.square(sample.X - centre) + problem.penalty.curvature(start.w[0])
-        if problem.intercept:
-            diagonal = np.append(diagonal, curvature.sum())
+        diagonal = squares(extended(sample.X, centre, problem.intercept), curvature)
+        diagonal[: problem.features] += problem.penalty.curvature(start.w[0])
         null = problem.loss.value(sample.y, np.broadcast_to(origin.b, margin.shape).copy())
         return Scaling(start, diagonal, float(weight @ null))
 

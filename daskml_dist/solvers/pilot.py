@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.sparse import issparse
 
 from daskml_dist.kernels import Point
 from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
@@ -85,7 +86,10 @@ def weighted_mean(chunk: Chunk) -> FloatArray:
     assert chunk.X is not None
     weight = np.ones(chunk.X.shape[0]) if chunk.weight is None else chunk.weight
     mean = weight @ chunk.X / weight.sum()
-    return np.asarray(np.clip(mean, chunk.X.min(axis=0), chunk.X.max(axis=0)))
+    least, most = chunk.X.min(axis=0), chunk.X.max(axis=0)
+    if issparse(chunk.X):
+        least, most = least.toarray().ravel(), most.toarray().ravel()
+    return np.asarray(np.clip(mean, least, most))
 
 
 def _with_scale(point: Point, sample: Chunk) -> Point:
@@ -114,7 +118,7 @@ def _told(problem: Problem, point: Point, sample: Chunk, null_value: float) -> P
 
 def _every(sample: Chunk, stride: int, start: int = 0) -> Chunk:
     parts = (sample.X, sample.y, sample.weight, sample.offset)
-    return Chunk(0, *(None if part is None else np.ascontiguousarray(part[start::stride]) for part in parts))
+    return Chunk(0, *(None if part is None else part[start::stride].copy() for part in parts))
 
 
 def _value(problem: Problem, point: Point, sample: Chunk) -> float:

@@ -47,8 +47,6 @@ def test_other_array_likes_are_numpy():
         (xr.Dataset({"a": ("t", [1.0])}), r"to_dataarray\(dim='feature'\)"),
         (dask.delayed(X), "from_delayed"),
         ([LAZY, LAZY], r"list of dask objects.*dask\.array\.concatenate"),
-        (scipy.sparse.csr_matrix(X), r"[sS]parse data was passed for X.*toarray"),
-        (scipy.sparse.csr_array(X), r"[sS]parse data was passed for X.*toarray"),
     ],
 )
 def test_containers_that_need_a_step_first_name_it(bad, message):
@@ -63,10 +61,21 @@ def test_other_lazy_objects_are_not_computed(nothing_computes):
         read(xr.Variable(["t", "f"], LAZY), Y)
 
 
-def test_sparse_blocks_are_refused():
-    sparse = LAZY.map_blocks(scipy.sparse.csr_matrix)
-    with pytest.raises(TypeError, match="Sparse data was passed for X"):
-        read(sparse, Y)
+def test_sparse_data_are_refused_where_they_are_not_allowed():
+    for sparse in (
+        scipy.sparse.csr_array(X),
+        scipy.sparse.coo_matrix(X),
+        LAZY.map_blocks(scipy.sparse.csr_matrix),
+    ):
+        with pytest.raises(TypeError, match=r"Sparse data was passed for X.*toarray"):
+            read(sparse, Y, sparse=False)
+        with pytest.raises(TypeError, match=r"Sparse data was passed for y.*toarray"):
+            read(X, sparse)
+        with pytest.raises(TypeError, match=r"Sparse data was passed for sample_weight.*toarray"):
+            read(X, Y, sparse)
+
+
+def test_sparse_columns_of_frames_are_refused():
     frame = pd.DataFrame({"a": pd.arrays.SparseArray([1.0, 0, 0, 0])})
     with pytest.raises(TypeError, match=r"Sparse data was passed for X \(column 'a'\).*to_dense"):
         read(frame, Y)
