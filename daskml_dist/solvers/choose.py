@@ -38,9 +38,9 @@ def automatic(problem: Problem) -> Solver:
     loss, parameters, smooth = problem.loss, problem.parameters, problem.penalty.smooth
     if problem.sparse and parameters > MOST_SPARSE and not smooth:
         raise UnsupportedCombination(
-            f"X is sparse with {problem.features} features, and the penalty is {problem.penalty.name!r}. With an "
-            f"L1 penalty or bounds, up to {MOST_SPARSE} sparse features are supported. Use an L2 penalty "
-            "(l1_ratio=0, positive=False, no bounds), or fewer features."
+            f"X is sparse with {problem.features} features, and the penalty is {problem.penalty.name!r}. "
+            f"With an L1 penalty or bounds, up to {MOST_SPARSE} sparse features are supported. Use an "
+            "L2 penalty (l1_ratio=0, positive=False, no bounds), or fewer features."
         )
     if loss.quadratic:
         most = MOST_SPARSE if problem.sparse else MOST_FEATURES
