@@ -21,6 +21,8 @@ _CHUNK_BYTES = 1 << 25
 def is_lazy(*containers: Any) -> bool:
     """Say whether any of these containers is a dask collection, or holds one."""
     for container in containers:
+        if isinstance(container, xr.Dataset):
+            return is_lazy(*container.data_vars.values())
         if isinstance(container, xr.DataArray):
             container = container.data
         if isinstance(container, da.Array | dd.DataFrame | dd.Series):

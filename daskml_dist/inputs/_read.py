@@ -15,6 +15,7 @@ from daskml_dist.inputs._complaints import is_lazy, refuse_sparse
 from daskml_dist.inputs._recognise import container_of
 from daskml_dist.inputs._rows import column, uncounted
 from daskml_dist.inputs.xarray_array import refuse_other_labels
+from daskml_dist.inputs.xarray_dataset import joined
 from daskml_dist.types import AnyArray, Table
 
 
@@ -111,6 +112,8 @@ def measure_needed(
 
 def refuse_other_rows(X: Any, given: Any, name: str) -> None:
     """Complain where labels say that the rows of two containers do not belong together."""
+    if isinstance(X, xr.Dataset):
+        X = joined(X)
     if isinstance(X, xr.DataArray) and isinstance(given, xr.DataArray):
         refuse_other_labels(X, given, name)
     frames = (dd.DataFrame, dd.Series)

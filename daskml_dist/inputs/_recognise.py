@@ -15,6 +15,7 @@ from daskml_dist.inputs.numpy_array import NumpyArray
 from daskml_dist.inputs.pandas_frame import PandasFrame
 from daskml_dist.inputs.sparse_matrix import SparseMatrix
 from daskml_dist.inputs.xarray_array import XarrayArray
+from daskml_dist.inputs.xarray_dataset import XarrayDataset
 from daskml_dist.types import AnyArray
 
 CONTAINERS: tuple[Container, ...] = (
@@ -24,12 +25,13 @@ CONTAINERS: tuple[Container, ...] = (
     DaskArray(),
     DaskFrame(),
     XarrayArray(),
+    XarrayDataset(),
 )
 
 _NUMPY = CONTAINERS[0]
 _LIKE = (
     "numpy arrays and what converts to one, scipy.sparse, pandas, dask arrays and dataframes, and xarray "
-    "DataArrays are supported"
+    "DataArrays and Datasets are supported"
 )
 
 
@@ -110,11 +112,6 @@ def _refuse_lazy_items(values: object, name: str) -> None:
 def _refuse(values: object, name: str) -> NoReturn:
     """Say what was given and how to turn it into something supported."""
     given = f"{name} is a {type(values).__module__}.{type(values).__name__}".replace("builtins.", "")
-    if isinstance(values, xr.Dataset):
-        raise TypeError(
-            f"{given}; an xarray DataArray is expected. Join its variables with "
-            f"{name}.to_dataarray(dim='feature').transpose(..., 'feature')."
-        )
     if is_dask_collection(values):
         raise TypeError(f"{given}; {_LIKE}. Use .to_dataframe() or dask.array.from_delayed.")
     raise TypeError(f"{given}; {_LIKE}.")

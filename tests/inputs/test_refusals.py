@@ -44,7 +44,6 @@ def test_other_array_likes_are_numpy():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (xr.Dataset({"a": ("t", [1.0])}), r"to_dataarray\(dim='feature'\)"),
         (dask.delayed(X), "from_delayed"),
         ([LAZY, LAZY], r"list of dask objects.*dask\.array\.concatenate"),
     ],
@@ -54,6 +53,26 @@ def test_containers_that_need_a_step_first_name_it(bad, message):
         kind_of(bad)
     with pytest.raises(TypeError, match=message):
         read(bad, Y)
+
+
+def test_datasets_are_columns_on_one_dim():
+    fine = xr.Dataset({"a": ("t", [1.0, 2.0]), "b": ("t", [3.0, 4.0])})
+    np.testing.assert_array_equal(read(fine, [0, 1]).X, [[1.0, 3.0], [2.0, 4.0]])
+    with pytest.raises(InvalidData, match=r"'c' has dims \('u',\), and 'a' has \('t',\).*X\[\[\.\.\.\]\]"):
+        read(fine.assign(c=("u", [1.0])), [0, 1])
+    with pytest.raises(InvalidData, match=r"'c' has dims \(\)"):
+        features_of(fine.assign(c=1.0))
+    with pytest.raises(InvalidData, match="Dataset without variables"):
+        features_of(xr.Dataset())
+    with pytest.raises(TypeError, match=r"y is an xarray Dataset; .*for instance y\['a'\]"):
+        read(fine, fine)
+    with pytest.raises(InvalidData, match="rows of X lie on dim 't' and those of y on 'u'"):
+        read(fine, xr.DataArray([0, 1], dims=["u"]))
+    for word in (["x", "y"], np.array([1, 2], "M8[s]"), np.array([1j, 2])):
+        with pytest.raises(InvalidData, match="Variable 'c' of X is of dtype .*real numbers are expected"):
+            read(fine.assign(c=("t", word)), [0, 1])
+    mixed = fine.assign(c=("t", da.ones(2, dtype=np.float32, chunks=1)))
+    assert read(mixed, [0, 1]).X.chunks == ((1, 1), (3,))
 
 
 def test_other_lazy_objects_are_not_computed(nothing_computes):

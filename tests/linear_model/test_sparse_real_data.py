@@ -58,7 +58,7 @@ def _sector(folder: Path) -> Split:
 #: how to read it; C; scikit-learn's solver; and the least accuracy on the test set
 SETS: dict[str, tuple[Any, float, str, float]] = {
     "a9a": (_a9a, 1.0, "newton-cholesky", 0.849),
-    "rcv1": (_rcv1, 10.0, "newton-cg", 0.93),
+    "rcv1": (_rcv1, 10.0, "newton-cg", 0.875),
     "sector": (_sector, 10.0, "newton-cg", 0.93),
 }
 
