@@ -17,7 +17,8 @@ SOLVERS: dict[str, type[Solver]] = {
     for solver in (LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS)
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
-MOST_SPARSE = 2000  # the same where X is sparse, and its products with vectors are cheap
+MOST_SPARSE = 2000  # the same where X is sparse, for least squares, and where nothing else will do
+SPARSE_HESSIAN = 256  # sparse features up to which proofs and samples, which take dense rows, cost little
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
@@ -47,6 +48,6 @@ def automatic(problem: Problem) -> Solver:
         return LeastSquares() if parameters <= most or not smooth else TrustRegionNewton()
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
-    if smooth and parameters > (MOST_SPARSE if problem.sparse else MOST_PARAMETERS):
+    if smooth and parameters > (SPARSE_HESSIAN if problem.sparse else MOST_PARAMETERS):
         return TrustRegionNewton()
     return DampedNewton() if problem.rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -252,6 +252,7 @@ WIDE_FITS: dict[str, tuple[Any, Any, Any]] = {
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """150 features are taken for many, so that scikit-learn can be asked with its Hessian."""
     monkeypatch.setattr(choose, "MOST_SPARSE", 100)
+    monkeypatch.setattr(choose, "SPARSE_HESSIAN", 100)
 
 
 @pytest.mark.usefixtures("few")
@@ -346,7 +347,7 @@ def test_sparse_blocks_are_weighed_by_what_they_hold(monkeypatch: pytest.MonkeyP
         reads[limit] = len(loads)
         assert model.coef_.tobytes() == LogisticRegression(verbose=0).fit(lazy, y).coef_.tobytes()
         monkeypatch.undo()
-        monkeypatch.setattr(choose, "MOST_SPARSE", 100)
+        monkeypatch.setattr(choose, "SPARSE_HESSIAN", 100)
     assert reads[400_000] == 17 + 1  # the largest block is weighed first
     assert reads[40_000] > 17 * 5
 

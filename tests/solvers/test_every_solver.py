@@ -242,9 +242,10 @@ def test_automatic() -> None:
     assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS) is ProgressiveNewton
     assert chosen(Logistic(), enough - 1, 20) is DampedNewton
     assert chosen(Poisson(), enough, 20) is ProgressiveNewton
+    assert chosen(Poisson(), 10**6, choose.SPARSE_HESSIAN, sparse=True) is ProgressiveNewton
+    assert chosen(Poisson(), 10**6, choose.SPARSE_HESSIAN + 1, sparse=True) is TrustRegionNewton
     few = choose.MOST_SPARSE
-    assert chosen(Poisson(), 10**6, few, sparse=True) is ProgressiveNewton
-    assert chosen(Poisson(), 10**6, few + 1, sparse=True) is TrustRegionNewton
+    assert chosen(Logistic(), 10**6, few, sparse=True, penalty=ElasticNet(1.0)) is ProgressiveNewton
     assert chosen(Squared(), 10**6, few, sparse=True) is LeastSquares
     assert chosen(Squared(), 10**6, few + 1, sparse=True) is TrustRegionNewton
     assert chosen(Squared(), 10**6, few, sparse=True, penalty=ElasticNet(1.0)) is LeastSquares
