@@ -10,7 +10,7 @@ from typing import Any, TypeVar, final
 from uuid import uuid4
 
 import dask
-import numpy as np
+from scipy.sparse import issparse
 
 from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.blas import single_threaded_blas
@@ -24,6 +24,7 @@ from daskml_dist.types import Chunk, Cost, Table
 B = TypeVar("B")
 
 _CHUNK_ELEMENTS = 1 << 22  # of X, in a chunk that is cut from an array in memory: 32 MiB
+_CHUNK_ENTRIES = 1 << 19  # the same of sparse X, where each costs several times as much
 
 
 @final
@@ -45,7 +46,7 @@ class InProcess(Hands):
         if not table.lazy:
             self._chunks = _cut(table)
         else:
-            size = table_bytes(table)
+            size = table_bytes(table, self.evaluate, process_limit())
             streamed = size is not None and size > RESIDENT_SHARE * process_limit()
             if streamed:
                 self._recipes = recipes(table)
@@ -127,12 +128,15 @@ def _rows(chunk: Chunk) -> int:
 
 
 def _cut(table: Table) -> list[Chunk]:
-    """Views of arrays in memory; their size depends on p alone, so that the bits do not depend on threads."""
-    rows = max(_CHUNK_ELEMENTS // max(table.n_features, 1), 1)
+    """Views of arrays in memory; their size depends on X alone, so that the bits do not depend on threads."""
+    elements, width = _CHUNK_ELEMENTS, table.n_features
+    if issparse(table.X):
+        elements, width = _CHUNK_ENTRIES, table.X.nnz // max(table.X.shape[0], 1)
+    rows = max(elements // max(width, 1), 1)
     parts = table.columns
     n = next(iter(parts.values())).shape[0]
     starts = range(0, max(n, 1), rows)
     return [
-        chunk_of(i, {name: np.asarray(part[start : start + rows]) for name, part in parts.items()})
+        chunk_of(i, {name: part[start : start + rows] for name, part in parts.items()})
         for i, start in enumerate(starts)
     ]

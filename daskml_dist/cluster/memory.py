@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from distributed.system import MEMORY_LIMIT
+from collections.abc import Callable
+from typing import Any
 
-from daskml_dist.types import Table
+import numpy as np
+from dask.sizeof import sizeof
+from distributed.system import MEMORY_LIMIT
+from scipy.sparse import issparse, sparray
+
+from daskml_dist import inputs
+from daskml_dist.types import AnyArray, Table
 
 #: share of the memory limit that resident data may take: the rest is for loading, kernels and others
 RESIDENT_SHARE = 0.5
+#: bytes of a sparse block for each of the dense one, where every entry is stored
+_MOST_FOR_ENTRIES = 2.0
 
 
-def table_bytes(table: Table) -> int | None:
-    """Bytes of all columns; None where the lengths of the chunks are unknown."""
+def table_bytes(table: Table, evaluate: Callable[[Any], Any], limit: float) -> int | None:
+    """Bytes of all columns; None where the lengths of the chunks are unknown.
+
+    The bytes of sparse blocks are not known unread. Where they could matter against the limit, the first
+    block is loaded, and the others are taken to be like it, row for row.
+    """
     if table.chunks is None:
         return None
-    return sum(int(part.nbytes) for part in table.columns.values())
+    size = sum(int(part.nbytes) for part in table.columns.values())
+    if not inputs.is_sparse(table) or _MOST_FOR_ENTRIES * size <= RESIDENT_SHARE * limit:
+        return size
+    full = int(np.argmax(table.chunks))
+    measured = table.X.blocks[full].map_blocks(_weighed, dtype=np.int64, chunks=((1,), (1,)), meta=_NONE)
+    weight = float(np.ravel(evaluate(measured))[0])
+    others = size - int(table.X.nbytes)
+    return others + int(weight * sum(table.chunks) / max(table.chunks[full], 1))
+
+
+_NONE = np.empty((0, 0), dtype=np.int64)
+
+
+def _weighed(block: Any) -> AnyArray:
+    """The bytes of a block."""
+    return np.array([[block_bytes(block)]], dtype=np.int64)
+
+
+def block_bytes(block: Any) -> int:
+    """Bytes of a dense or sparse block."""
+    if not issparse(block):
+        return int(np.asarray(block).nbytes)
+    rows = block.tocsr()
+    return int(rows.data.nbytes + rows.indices.nbytes + rows.indptr.nbytes)
+
+
+@sizeof.register(sparray)  # type: ignore[untyped-decorator]
+def _sizeof_sparse(block: Any) -> int:
+    """Dask weighs matrices of scipy.sparse, but not its arrays."""
+    return block_bytes(block)
 
 
 def process_limit() -> int:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, final
 from uuid import uuid4
 
 import dask
+import numpy as np
 from dask.delayed import Delayed
 from dask.typing import Key
 from distributed import Client, Future, futures_of
@@ -111,12 +112,12 @@ class OnDask(Hands):
 
     def _too_large(self, table: Table) -> bool:
         """Whether the table must be streamed; refuses chunks that no worker can hold."""
-        size = table_bytes(table)
-        if size is None or futures_of(list(table.columns.values())):
+        if futures_of(list(table.columns.values())):
             return False
         infos = self.supervisor.workers().values()
         limits = [(info["memory_limit"], info["nthreads"]) for info in infos if info["memory_limit"]]
-        if not limits or size <= RESIDENT_SHARE * sum(limit for limit, _ in limits):
+        size = table_bytes(table, self.evaluate, sum(limit for limit, _ in limits) if limits else np.inf)
+        if size is None or not limits or size <= RESIDENT_SHARE * sum(limit for limit, _ in limits):
             return False
         largest = size / sum(table.chunks or (1,)) * max(table.chunks or (1,))
         room = min(limit / threads for limit, threads in limits)

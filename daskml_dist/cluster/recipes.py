@@ -11,6 +11,7 @@ import numpy as np
 from dask.core import get_dependencies
 from dask.typing import Key
 
+from daskml_dist.kernels import canonical
 from daskml_dist.types import Chunk, Table
 
 
@@ -42,7 +43,7 @@ def chunk_of(chunk_id: int, columns: Mapping[str, Any]) -> Chunk:
     X = columns.get("X")
     return Chunk(
         chunk_id,
-        None if X is None else np.asarray(X),
+        None if X is None else canonical(X),
         *(
             None if (part := columns.get(name)) is None else np.asarray(part)
             for name in ("y", "weight", "offset", "groups")

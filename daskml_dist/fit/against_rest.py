@@ -35,7 +35,7 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
         for number, (problem, coding) in enumerate(asked):
             hands.code(coding)
             own = training if len(asked) == 1 else _own(training, number)
-            by = solver or automatic(training.loss, problem.rows, problem.parameters)
+            by = solver or automatic(problem)
             try:
                 outcomes.append(talk(own, hands, table, problem, found.classes, by))
             except Interrupted as interruption:

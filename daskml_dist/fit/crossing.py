@@ -75,7 +75,7 @@ def cross(
         folds = settle_folds(hands, rule)
         grid = _grid(training, penalties, hands, table, found, factors, folds, streamed)
         whole = grid.problems[0][-1]
-        solver = solver or automatic(whole.loss, whole.rows, whole.parameters)
+        solver = solver or automatic(whole)
         log = Log(training, hands, whole, solver)
         met = _meet(grid, solver, hands, log)
         width = len(grid.views)
@@ -136,6 +136,7 @@ def _grid(
             max_passes=training.max_passes,
             streamed=streamed,
             seed=training.seed,
+            sparse=inputs.is_sparse(table),
         )
 
     problems = tuple(tuple(problem(penalty, split) for split in range(len(trains))) for penalty in penalties)

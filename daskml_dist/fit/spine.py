@@ -37,7 +37,7 @@ def fit(
         table = read(training, hands, X, y, sample_weight, offset, groups)
         streamed = settle(hands, table)
         problem, classes = survey(training, hands, table, streamed)
-        solver = solver or automatic(problem.loss, problem.rows, problem.parameters)
+        solver = solver or automatic(problem)
         solver.refuse_targets(problem.targets)
         if training.cv is not None:
             problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from daskml_dist import inputs
 from daskml_dist.cluster import Hands
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.training import Training
@@ -142,6 +143,7 @@ def _problem(training: Training, table: Table, streamed: bool, facts: _Facts) ->
         seed=training.seed,
         start=training.start,
         intercept_penalised=training.intercept and scaling is not None,
+        sparse=inputs.is_sparse(table),
     )
 
 

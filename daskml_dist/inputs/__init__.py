@@ -2,7 +2,7 @@
 
 from daskml_dist.inputs._apply import apply
 from daskml_dist.inputs._base import Chosen, Kind
-from daskml_dist.inputs._lazy import is_lazy, made_lazy
+from daskml_dist.inputs._lazy import is_lazy, is_sparse, made_lazy
 from daskml_dist.inputs._read import measure_needed, read
 from daskml_dist.inputs._recognise import features_of, kind_of
 from daskml_dist.inputs._rows import chunk_rows, column_in_chunks, index_needed, row_counts, take
@@ -17,6 +17,7 @@ __all__ = [
     "features_of",
     "index_needed",
     "is_lazy",
+    "is_sparse",
     "kind_of",
     "made_lazy",
     "measure_needed",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 from dask.array.utils import meta_from_array
+from dask.task_spec import DataNode
+from scipy.sparse import csr_array, issparse
 
 from daskml_dist.errors import ChunkMismatch, InvalidData
 from daskml_dist.inputs._complaints import is_lazy
@@ -24,7 +28,7 @@ MEASURE = (
 
 def rows_of(array: Any) -> Rows:
     """Rows of each chunk; NaN where unknown, one chunk for an array in memory."""
-    rows: Rows = array.chunks[0] if is_lazy(array) else (len(array),)
+    rows: Rows = array.chunks[0] if is_lazy(array) else (array.shape[0],)
     return rows
 
 
@@ -41,6 +45,20 @@ def with_rows(array: Any, rows: Rows, name: str) -> Any:
             "each chunk."
         )
     return da.Array(array.dask, array.name, (rows, *array.chunks[1:]), meta=meta_from_array(array))
+
+
+def in_blocks(array: Any, rows: Rows) -> Any:
+    """An array in memory, dense or sparse, as a dask array whose chunks have these rows."""
+    if not issparse(array):
+        return da.from_array(array, chunks=(rows, *((width,) for width in array.shape[1:])), name=False)
+    name = f"sparse-rows-{uuid4().hex}"
+    ends = np.cumsum([0, *rows]).astype(int).tolist()
+    blocks = {
+        (name, i, 0): DataNode((name, i, 0), array[start:end])
+        for i, (start, end) in enumerate(pairwise(ends))
+    }
+    meta = csr_array((0, array.shape[1]), dtype=array.dtype)
+    return da.Array(blocks, name, (rows, (array.shape[1],)), meta=meta)
 
 
 def measured(X: Any, lengths: tuple[int, ...] | None) -> Any:
@@ -72,7 +90,7 @@ def aligned(X: Any, parts: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """
     lazy = [name for name, part in parts.items() if is_lazy(part)]
     if lazy and not is_lazy(X):
-        X = da.from_array(X, chunks=(_rows_for(X, parts, lazy), X.shape[1:]))
+        X = in_blocks(X, _rows_for(X, parts, lazy))
     return X, {name: _alike(X, part, name) for name, part in parts.items()}
 
 
@@ -81,10 +99,10 @@ def _rows_for(X: AnyArray, parts: Mapping[str, Any], lazy: list[str]) -> Rows:
     for name in lazy:
         rows = rows_of(parts[name])
         if known(rows):
-            _same_length(len(X), sum(rows), name)
+            _same_length(X.shape[0], sum(rows), name)
             return rows
     if all(parts[name].numblocks[0] == 1 for name in lazy):
-        return (len(X),)
+        return (X.shape[0],)
     name = lazy[0]
     raise ChunkMismatch(
         f"X is in memory and the chunks of {name} have unknown lengths, so that X cannot be cut like "
@@ -106,7 +124,7 @@ def _alike(X: Any, part: Any, name: str) -> Any:
         return part
     if not is_lazy(part):
         _refuse_uncounted(rows, "is in memory", name)
-        return da.from_array(part, chunks=(rows, *((width,) for width in part.shape[1:])))
+        return in_blocks(part, rows)
     return _cut(part, rows, name)
 
 
@@ -146,7 +164,7 @@ def _same_length(n_rows: float, other: float, name: str) -> None:
 def _repeated(X: Any, value: float) -> Any:
     """A number, once for each row of X."""
     if not is_lazy(X):
-        return np.full(len(X), value)
+        return np.full(X.shape[0], value)
     rows = rows_of(X)
     if known(rows):
         return da.full((sum(rows),), value, chunks=(rows,))
@@ -156,4 +174,4 @@ def _repeated(X: Any, value: float) -> Any:
 
 def _constant(block: AnyArray, value: float) -> AnyArray:
     """A number, once for each row of a block."""
-    return np.full(len(block), value)
+    return np.full(block.shape[0], value)

@@ -16,10 +16,10 @@ import numpy as np
 
 from daskml_dist.types import AnyArray
 
-Kind = Literal["numpy", "pandas", "dask array", "dask dataframe", "xarray"]
+Kind = Literal["numpy", "scipy sparse", "pandas", "dask array", "dask dataframe", "xarray"]
 
 BlockFunction = Callable[[AnyArray], AnyArray]
-"""Maps a C-contiguous block (m, p), m > 0, to (m,) or (m, k)."""
+"""Maps a C-contiguous block (m, p), or a sparse one, m > 0, to (m,) or (m, k)."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Container(ABC):
 
     @abstractmethod
     def matrix(self, X: Any, *, estimator: object, min_rows: int) -> Any:
-        """X as (n, p) numbers: a NumPy array, or a dask array with one column chunk.
+        """X as (n, p) numbers: a NumPy array, a csr_array, or a dask array of them with one column chunk.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Container(ABC):
             Not 2-D, no columns, fewer rows than ``min_rows`` (where they are known), or columns
             that are no real numbers.
         TypeError
-            Sparse.
+            Blocks of another kind.
         """
 
     @abstractmethod

@@ -7,6 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from scipy.sparse import csr_array, issparse
 
 from daskml_dist.inputs._base import RowMap
 from daskml_dist.inputs._complaints import refuse_nonfinite, refuse_width
@@ -28,8 +29,9 @@ def map_rows(block: AnyArray, row_map: RowMap, chunk: int | None = None) -> AnyA
     refuse_width(block.shape[1], row_map.n_features)
     if block.shape[0] == 0:
         return row_map.empty()
+    block = csr_array(block) if issparse(block) else np.require(block, requirements=["C", "A"])
     refuse_nonfinite(block, "X", row_map.feature_names, chunk)
-    result = np.asarray(row_map.function(np.require(block, requirements=["C", "A"])))
+    result = np.asarray(row_map.function(block))
     expected = block.shape[:1] + row_map.empty().shape[1:]
     if result.shape != expected or not np.can_cast(result.dtype, row_map.dtype, casting="safe"):
         raise TypeError(

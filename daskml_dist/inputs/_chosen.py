@@ -11,6 +11,7 @@ from dask.array.utils import meta_from_array
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import Alias, Task, TaskRef
 from dask.tokenize import tokenize
+from scipy.sparse import issparse
 
 from daskml_dist.errors import ChunkMismatch, InvalidData
 from daskml_dist.inputs._align import known, rows_of, with_rows
@@ -18,10 +19,15 @@ from daskml_dist.inputs._base import Chosen
 from daskml_dist.types import AnyArray
 
 
+def rows_in(values: Any) -> int:
+    """The number of rows of a container in memory; sparse ones have no len."""
+    return int(values.shape[0]) if issparse(values) else len(values)
+
+
 def index_of(values: Any, chosen: Chosen) -> AnyArray:
     """The positions of the rows to take from a container in memory, which has as many rows as expected."""
     assert chosen.index is not None
-    refuse_other_length(len(values), chosen.rows)
+    refuse_other_length(rows_in(values), chosen.rows)
     return chosen.index
 
 

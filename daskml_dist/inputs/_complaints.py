@@ -9,6 +9,10 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 from dask.array.utils import meta_from_array
+from dask.highlevelgraph import HighLevelGraph
+from dask.task_spec import Task, TaskRef
+from dask.tokenize import tokenize
+from scipy.sparse import csr_array, hstack, issparse
 
 from daskml_dist.errors import InvalidData, NonFiniteData
 from daskml_dist.types import AnyArray
@@ -50,19 +54,30 @@ def string_names(names: Iterable[object]) -> AnyArray | None:
     return None
 
 
+def has_sparse_blocks(array: Any) -> bool:
+    """Say whether this is a dask array that is known to hold scipy.sparse blocks."""
+    return isinstance(array, da.Array) and bool(issparse(meta_from_array(array)))
+
+
+def refuse_sparse(array: Any, name: str) -> None:
+    """Complain about scipy.sparse data and dask arrays of them; the first words are scikit-learn's."""
+    if issparse(array) or has_sparse_blocks(array):
+        raise TypeError(SPARSE.format(f" for {name}"))
+
+
 def refuse_foreign_blocks(array: Any, name: str) -> None:
     """Complain about a dask array whose blocks are not plain NumPy arrays."""
+    refuse_sparse(array, name)
     meta = meta_from_array(array)
     if isinstance(meta, np.ma.MaskedArray):
         refuse_masked(meta, name)
     if isinstance(meta, np.ndarray):
         return
     module = type(meta).__module__.partition(".")[0]
-    if module in ("scipy", "sparse"):
-        raise TypeError(SPARSE.format(f" for {name}"))
+    cure = "lambda block: block.tocsr()" if module == "sparse" else "numpy.asarray"
     raise TypeError(
-        f"{name} is a dask array of {module}.{type(meta).__name__} blocks; NumPy blocks are expected. "
-        f"Convert it with {name}.map_blocks(numpy.asarray)."
+        f"{name} is a dask array of {module}.{type(meta).__name__} blocks; NumPy or scipy.sparse blocks are "
+        f"expected. Convert it with {name}.map_blocks({cure})."
     )
 
 
@@ -113,9 +128,32 @@ def refuse_shape(shape: tuple[float, ...], min_rows: int) -> None:
 def lazy_matrix(array: Any, min_rows: int) -> Any:
     """A dask array as features: checked as far as is possible unread, columns in one chunk."""
     refuse_shape(array.shape, min_rows)
+    if has_sparse_blocks(array):
+        return side_by_side(real_matrix(array))
     refuse_foreign_blocks(array, "X")
     array = real_matrix(array)
     return array if array.numblocks[1] == 1 else array.rechunk({1: -1}, method="tasks")
+
+
+def side_by_side(array: Any) -> Any:
+    """A dask array of sparse blocks with its column chunks joined, lazily."""
+    if array.numblocks[1] == 1:
+        return array
+    name = f"side-by-side-{tokenize(array.name)}"
+    layer: dict[Any, Any] = {
+        (name, i, 0): Task(
+            (name, i, 0), _joined, *(TaskRef((array.name, i, j)) for j in range(array.numblocks[1]))
+        )
+        for i in range(array.numblocks[0])
+    }
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[array])
+    meta = csr_array((0, array.shape[1]), dtype=array.dtype)
+    return da.Array(graph, name, (array.chunks[0], (array.shape[1],)), meta=meta)
+
+
+def _joined(*blocks: Any) -> Any:
+    """Blocks of the same rows as one csr_array."""
+    return hstack([csr_array(block) for block in blocks], format="csr")
 
 
 def refuse_width(n_columns: int, n_features: int) -> None:
@@ -134,6 +172,9 @@ def refuse_nonfinite(
     NonFiniteData
         How many there are, and where the first one is.
     """
+    if issparse(values):
+        _refuse_nonfinite_entries(values, name, names, chunk)
+        return
     if values.dtype.kind == "f":
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(values.sum()):
@@ -150,13 +191,31 @@ def refuse_nonfinite(
         raise NonFiniteData(f"Input {name} contains {what}.\n{_where(bad, names, chunk)}")
 
 
+def _refuse_nonfinite_entries(
+    rows: Any, name: str, names: AnyArray | None = None, chunk: int | None = None
+) -> None:
+    """The same for what is stored in a csr_array."""
+    bad = ~np.isfinite(rows.data) if rows.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    if not bad.any():
+        return
+    first = int(np.flatnonzero(bad)[0])
+    row = int(np.searchsorted(rows.indptr, first, side="right")) - 1
+    what = "NaN" if np.isnan(rows.data).any() else f"infinity or a value too large for {rows.dtype!r}"
+    place = _told(int(bad.sum()), (row, int(rows.indices[first])), names, chunk)
+    raise NonFiniteData(f"Input {name} contains {what}.\n{place}")
+
+
 def _where(bad: AnyArray, names: AnyArray | None, chunk: int | None) -> str:
     """How many bad values there are, where the first is, and what to do."""
-    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    return _told(int(bad.sum()), tuple(int(i) for i in np.argwhere(bad)[0]), names, chunk)
+
+
+def _told(count: int, first: tuple[int, ...], names: AnyArray | None, chunk: int | None) -> str:
+    """The same in words, from their number and the place of the first."""
     place = f"row {first[0]}" + (f" of chunk {chunk}" if chunk is not None else "")
     if len(first) > 1:
         place += f", column {first[1]}" + (f" ({names[first[1]]!r})" if names is not None else "")
-    return f"Values that are not finite: {int(bad.sum())}, the first in {place}. Impute or drop them."
+    return f"Values that are not finite: {count}, the first in {place}. Impute or drop them."
 
 
 def is_lazy(values: object) -> bool:

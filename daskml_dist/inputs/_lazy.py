@@ -8,7 +8,11 @@ from typing import Any
 import dask.array as da
 import dask.dataframe as dd
 import xarray as xr
+from dask.array.core import normalize_chunks
+from scipy.sparse import issparse
 
+from daskml_dist.inputs._align import in_blocks
+from daskml_dist.inputs._complaints import has_sparse_blocks
 from daskml_dist.types import Table
 
 _CHUNK_BYTES = 1 << 25
@@ -17,6 +21,8 @@ _CHUNK_BYTES = 1 << 25
 def is_lazy(*containers: Any) -> bool:
     """Say whether any of these containers is a dask collection, or holds one."""
     for container in containers:
+        if isinstance(container, xr.Dataset):
+            return is_lazy(*container.data_vars.values())
         if isinstance(container, xr.DataArray):
             container = container.data
         if isinstance(container, da.Array | dd.DataFrame | dd.Series):
@@ -24,13 +30,21 @@ def is_lazy(*containers: Any) -> bool:
     return False
 
 
+def is_sparse(table: Table) -> bool:
+    """Say whether X is known to be sparse, unread."""
+    return bool(issparse(table.X)) or has_sparse_blocks(table.X)
+
+
 def made_lazy(table: Table) -> Table:
     """The table as dask arrays, in chunks of about 32 MiB, so that it can be sent to a cluster."""
     if table.lazy:
         return table
-    rows = max(int(_CHUNK_BYTES // (8 * max(table.n_features, 1))), 1)
+    width = 8.0 * table.n_features
+    if issparse(table.X):
+        width = (table.X.data.nbytes + table.X.indices.nbytes) / max(table.X.shape[0], 1)
+    rows = max(int(_CHUNK_BYTES // max(width, 8.0)), 1)
     parts = {
-        name: da.from_array(part, chunks=(rows, *part.shape[1:]), name=False)
+        name: in_blocks(part, normalize_chunks(rows, (part.shape[0],))[0])
         for name, part in table.columns.items()
     }
     return replace(table, **parts, chunks=parts["X"].chunks[0], lazy=True)

@@ -11,10 +11,11 @@ import xarray as xr
 from daskml_dist.errors import ChunkMismatch, InvalidData
 from daskml_dist.inputs._align import aligned, known, measured, rows_of
 from daskml_dist.inputs._columns import target, weight
-from daskml_dist.inputs._complaints import is_lazy
+from daskml_dist.inputs._complaints import is_lazy, refuse_sparse
 from daskml_dist.inputs._recognise import container_of
 from daskml_dist.inputs._rows import column, uncounted
 from daskml_dist.inputs.xarray_array import refuse_other_labels
+from daskml_dist.inputs.xarray_dataset import joined
 from daskml_dist.types import AnyArray, Table
 
 
@@ -29,6 +30,7 @@ def read(
     lengths: tuple[int, ...] | None = None,
     estimator: object = None,
     y_required: bool = True,
+    sparse: bool = True,
 ) -> Table:
     """Recognise, validate and align the data of a fit; nothing is computed.
 
@@ -39,7 +41,7 @@ def read(
 
     Parameters
     ----------
-    X : (n, p) numpy, list, pandas, dask array or dataframe, or xarray.
+    X : (n, p) numpy, list, scipy.sparse, pandas, dask array or dataframe, or xarray.
     y : (n,) numbers or labels; a column (n, 1) is raveled with scikit-learn's warning.
     sample_weight : (n,) or one number for all rows, or None.
     offset : (n,) or None.
@@ -49,6 +51,7 @@ def read(
         ``measure_needed`` says so.
     estimator : name or instance, for scikit-learn's messages.
     y_required : whether y None is refused.
+    sparse : whether X may be scipy.sparse, or a dask array of such blocks; it then stays sparse.
 
     Returns
     -------
@@ -63,12 +66,15 @@ def read(
     ChunkMismatch
         Rows that cannot be brought together; the message says what to call first.
     TypeError
-        No supported container, sparse data, or column names of which only some are strings.
+        No supported container, sparse data where they are not allowed, or column names of which only some
+        are strings.
     """
     if y is None and y_required:
         raise InvalidData(f"{_name(estimator)} requires y to be passed, but the target y is None")
     container = container_of(X)
     n_features, names = container.features(X)
+    if not sparse:
+        refuse_sparse(X, "X")
     matrix = measured(container.matrix(X, estimator=estimator, min_rows=1), lengths)
     n_rows = sum(rows_of(matrix))
     parts = {
@@ -106,6 +112,8 @@ def measure_needed(
 
 def refuse_other_rows(X: Any, given: Any, name: str) -> None:
     """Complain where labels say that the rows of two containers do not belong together."""
+    if isinstance(X, xr.Dataset):
+        X = joined(X)
     if isinstance(X, xr.DataArray) and isinstance(given, xr.DataArray):
         refuse_other_labels(X, given, name)
     frames = (dd.DataFrame, dd.Series)

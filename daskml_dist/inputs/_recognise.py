@@ -5,25 +5,33 @@ from __future__ import annotations
 from typing import NoReturn
 
 import numpy as np
-import scipy.sparse
 import xarray as xr
 from dask.base import is_dask_collection
 
 from daskml_dist.inputs._base import Container, Kind
-from daskml_dist.inputs._complaints import SPARSE
 from daskml_dist.inputs.dask_array import DaskArray
 from daskml_dist.inputs.dask_frame import DaskFrame
 from daskml_dist.inputs.numpy_array import NumpyArray
 from daskml_dist.inputs.pandas_frame import PandasFrame
+from daskml_dist.inputs.sparse_matrix import SparseMatrix
 from daskml_dist.inputs.xarray_array import XarrayArray
+from daskml_dist.inputs.xarray_dataset import XarrayDataset
 from daskml_dist.types import AnyArray
 
-CONTAINERS: tuple[Container, ...] = (NumpyArray(), PandasFrame(), DaskArray(), DaskFrame(), XarrayArray())
+CONTAINERS: tuple[Container, ...] = (
+    NumpyArray(),
+    SparseMatrix(),
+    PandasFrame(),
+    DaskArray(),
+    DaskFrame(),
+    XarrayArray(),
+    XarrayDataset(),
+)
 
 _NUMPY = CONTAINERS[0]
 _LIKE = (
-    "numpy arrays and what converts to one, pandas, dask arrays and dataframes, and xarray DataArrays "
-    "are supported"
+    "numpy arrays and what converts to one, scipy.sparse, pandas, dask arrays and dataframes, and xarray "
+    "DataArrays and Datasets are supported"
 )
 
 
@@ -47,8 +55,8 @@ def kind_of(X: object) -> Kind:
 
     Returns
     -------
-    "numpy" (whatever ``numpy.asarray`` makes an array of: lists too), "pandas", "dask array",
-    "dask dataframe" or "xarray".
+    "numpy" (whatever ``numpy.asarray`` makes an array of: lists too), "scipy sparse", "pandas",
+    "dask array", "dask dataframe" or "xarray".
 
     Raises
     ------
@@ -84,7 +92,7 @@ def _is_array_like(values: object) -> bool:
     """Say whether NumPy makes an array with rows of it, without computing anything."""
     if values is None or isinstance(values, (str, bytes, dict, set, frozenset, xr.Dataset)):
         return False
-    if scipy.sparse.issparse(values) or is_dask_collection(values):
+    if is_dask_collection(values):
         return False
     try:
         return np.asarray(values).ndim > 0
@@ -104,13 +112,6 @@ def _refuse_lazy_items(values: object, name: str) -> None:
 def _refuse(values: object, name: str) -> NoReturn:
     """Say what was given and how to turn it into something supported."""
     given = f"{name} is a {type(values).__module__}.{type(values).__name__}".replace("builtins.", "")
-    if scipy.sparse.issparse(values):
-        raise TypeError(SPARSE.format(f" for {name}"))
-    if isinstance(values, xr.Dataset):
-        raise TypeError(
-            f"{given}; an xarray DataArray is expected. Join its variables with "
-            f"{name}.to_dataarray(dim='feature').transpose(..., 'feature')."
-        )
     if is_dask_collection(values):
         raise TypeError(f"{given}; {_LIKE}. Use .to_dataframe() or dask.array.from_delayed.")
     raise TypeError(f"{given}; {_LIKE}.")

@@ -12,9 +12,10 @@ import xarray as xr
 from daskml_dist.errors import InvalidData
 from daskml_dist.inputs._align import known, rows_of
 from daskml_dist.inputs._base import Chosen
-from daskml_dist.inputs._chosen import in_chunks
+from daskml_dist.inputs._chosen import in_chunks, rows_in
 from daskml_dist.inputs._recognise import container_of
 from daskml_dist.inputs.dask_frame import partition_lengths
+from daskml_dist.inputs.xarray_dataset import joined
 from daskml_dist.types import AnyArray
 
 _FRAMES = (dd.DataFrame, dd.Series, dd.Index)
@@ -34,7 +35,7 @@ def chunk_rows(values: Any) -> tuple[int, ...] | None:
     if uncounted(values):
         return None
     data = _data(values)
-    return tuple(int(n) for n in rows_of(data)) if isinstance(data, da.Array) else (len(data),)
+    return tuple(int(n) for n in rows_of(data)) if isinstance(data, da.Array) else (rows_in(data),)
 
 
 def uncounted(values: Any) -> bool:
@@ -138,6 +139,7 @@ def take(values: Any, chosen: Chosen) -> Any:
 
 def _data(values: Any) -> Any:
     """What is inside an xarray DataArray; anything else is itself."""
+    values = joined(values) if isinstance(values, xr.Dataset) else values
     data = values.data if isinstance(values, xr.DataArray) else values
     if isinstance(data, da.Array) and data.ndim == 0:
         raise InvalidData("Singleton array given: it has no rows. Expected at least one dimension.")

@@ -38,6 +38,7 @@ from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
+from daskml_dist.kernels.rows import canonical, dense_rows, extended, squares
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.score_sketch import Grouping, ScoreSketch, Window
 from daskml_dist.kernels.sketch import Sketch
@@ -114,9 +115,13 @@ __all__ = [
     "View",
     "Window",
     "answer",
+    "canonical",
     "combine",
+    "dense_rows",
+    "extended",
     "finish",
     "partial_answer",
+    "squares",
     "tally",
     "theta_order",
 ]

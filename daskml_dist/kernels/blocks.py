@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.sparse import issparse
 
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -21,14 +22,17 @@ def row_blocks(X: AnyArray, at_least: int = 1) -> Iterator[tuple[slice, FloatArr
 
     ``at_least`` asks for taller blocks, where products of p x p matrices outweigh the reading.
 
+    Blocks of sparse rows are made dense one at a time, for what cannot be done with sparse ones.
+
     Arrays that came over the network are not aligned; NumPy then leaves BLAS, which is slow and
     changes the last bits.
     """
     rows = max(block_rows(X.shape[1]), at_least)
-    ready = X.dtype == np.float64 and X.flags.c_contiguous and X.flags.aligned
+    sparse = issparse(X)
+    ready = not sparse and X.dtype == np.float64 and X.flags.c_contiguous and X.flags.aligned
     for start in range(0, X.shape[0], rows):
         where = slice(start, start + rows)
-        x = X[where]
+        x = X[where].toarray() if sparse else X[where]  # type: ignore[attr-defined]
         yield where, x if ready else np.require(x, dtype=np.float64, requirements=["C", "A"])
 
 

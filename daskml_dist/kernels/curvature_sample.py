@@ -9,7 +9,7 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sample import drawn, joined
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.losses import JointLoss
@@ -41,7 +41,7 @@ class CurvatureSample(Kernel[Chunk]):
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None
         doubt = np.empty(chunk.X.shape[0])
-        for where, x in row_blocks(chunk.X):
+        for where, x in blocks(chunk.X, margins=len(self.point.w)):
             z = x @ self.point.w.T + self.point.raw_intercept
             if chunk.offset is not None:
                 z += chunk.offset[where][:, None]

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.losses import Loss
@@ -36,7 +36,7 @@ class HessianVector(Kernel[FloatArray]):
         along = [self.point.at(vector[None]) for vector in self.vectors]
         products = np.zeros((len(along), *self.point.w.shape))
         sums = np.zeros((len(along), len(self.point.w)))
-        for where, x in row_blocks(chunk.X):
+        for where, x in blocks(chunk.X, margins=len(self.point.w)):
             z = x @ self.point.w.T + self.point.raw_intercept  # (B, K)
             if chunk.offset is not None:
                 z += chunk.offset[where][:, None]

@@ -10,6 +10,7 @@ from scipy.linalg.blas import dsyrk
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels._base import Part
 from daskml_dist.kernels.packing import pack
+from daskml_dist.kernels.rows import dense_rows, extended, squares
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -35,7 +36,9 @@ class JointSums:
         size = self.margins * q if ask.hessian else 0
         self.outer = np.zeros((size, size), order="F")  # of the means of the rows, margin after margin
         self.blocks = np.zeros((self.margins, q, q)) if ask.hessian else np.zeros((0, q, q))
+        self.diagonal = np.zeros((self.margins, q))
         self.tall = max(size // 2, _TALL)
+        self.dense = ask.hessian  # whether sparse rows are made dense
 
     def add(self, x: FloatArray, y: FloatArray, weight: FloatArray | None, offset: FloatArray | None) -> None:
         """Add a block: x (B, p), y (B,), weight and offset (B,) or None; an offset goes to all margins."""
@@ -51,6 +54,10 @@ class JointSums:
         self._add_trials(x, y, z, weight)
         if self.ask.hessian:
             self._add_hessian(x, chances, weight)
+        if self.ask.diagonal:
+            curvature = chances * (1.0 - chances)
+            curvature = curvature if weight is None else weighted(weight[:, None], curvature)
+            self.diagonal += squares(extended(x, self.point.centre, self.point.intercept), curvature.T)
 
     def _add_trials(self, x: FloatArray, y: FloatArray, z: FloatArray, weight: FloatArray | None) -> None:
         if not self.ask.steps:
@@ -64,9 +71,7 @@ class JointSums:
 
     def _add_hessian(self, x: FloatArray, chances: FloatArray, weight: FloatArray | None) -> None:
         """sum s (diag(c) - c c') kron e e', with e = (x - centre, 1)."""
-        e = x - self.point.centre if self.point.intercept else x
-        if self.point.intercept:
-            e = np.column_stack([e, np.ones(len(e))])
+        e = dense_rows(x, self.point.centre, self.point.intercept)
         means = chances if weight is None else chances * np.sqrt(weight)[:, None]
         rows = (means[:, :, None] * e[:, None, :]).reshape(len(e), -1)
         self.outer = dsyrk(1.0, rows.T, beta=1.0, c=self.outer, lower=1, overwrite_c=1)
@@ -88,6 +93,9 @@ class JointSums:
         }
         if self.ask.hessian:
             sums["hessian"] = pack(self._hessian())[None]
+        if self.ask.diagonal:
+            order = theta_order(self.margins, self.p, self.point.intercept)
+            sums["diagonal"] = self.diagonal.reshape(-1)[order][None]
         return Part(sums)
 
     def _hessian(self) -> FloatArray:

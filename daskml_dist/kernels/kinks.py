@@ -9,6 +9,7 @@ import numpy as np
 
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import dense
 from daskml_dist.kernels.sample import joined
 from daskml_dist.kernels.sweep import Sweep, SweepAnswer
 from daskml_dist.kernels.weights import weighted
@@ -134,7 +135,7 @@ def _rows(chunk: Chunk, rows: AnyArray) -> Chunk:
     assert chunk.X is not None and chunk.y is not None
     return Chunk(
         chunk.id,
-        np.ascontiguousarray(chunk.X[rows], dtype=np.float64),
+        np.ascontiguousarray(dense(chunk.X[rows]), dtype=np.float64),
         chunk.y[rows],
         None if chunk.weight is None else chunk.weight[rows],
         None if chunk.offset is None else chunk.offset[rows],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
+from scipy.sparse import csr_array, hstack, issparse
 
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.blocks import row_blocks
 from daskml_dist.kernels.packing import pack, unpack
+from daskml_dist.kernels.rows import SparseRows, blocks
 from daskml_dist.types import Chunk, FloatArray
 
 
@@ -38,7 +40,8 @@ class Glimpse(Kernel[GlimpseAnswer]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        X = np.require(chunk.X[: self.rows_a_chunk], dtype=np.float64, requirements=["C", "A"])
+        few: Any = chunk.X[: self.rows_a_chunk]
+        X = np.require(few.toarray() if issparse(few) else few, dtype=np.float64, requirements=["C", "A"])
         y = chunk.y[: self.rows_a_chunk].reshape(X.shape[0], -1)
         sums = {"rows": np.asarray(float(X.shape[0])), "x": X.sum(axis=0), "y": y.sum(axis=0)}
         return Part(sums, {"high": X.max(axis=0), "minus low": -X.min(axis=0)})
@@ -73,9 +76,27 @@ class Moments(Kernel[MomentsAnswer]):
     def chunk(self, chunk: Chunk) -> Part:
         q = self.x_shift.shape[0] + self.y_shift.shape[0] + 1
         products = np.zeros((q, q), order="F")
+        if issparse(chunk.X):
+            return Part({"products": pack(self._of_sparse(chunk))})
         for rows in weighted_rows(chunk, self.x_shift, self.y_shift):
             products = dsyrk(1.0, rows.T, beta=1.0, c=products, lower=1, overwrite_c=1)
         return Part({"products": pack(products)})
+
+    def _of_sparse(self, chunk: Chunk) -> FloatArray:
+        """The products of a chunk whose X stays sparse, beside dense columns of targets and ones."""
+        assert chunk.X is not None and chunk.y is not None
+        n, t = chunk.X.shape[0], self.y_shift.shape[0]
+        y = chunk.y.reshape(n, t) - self.y_shift
+        if chunk.offset is not None:
+            y = y - chunk.offset[:, None]
+        weight = np.ones(n) if chunk.weight is None else chunk.weight
+        centre = np.concatenate([self.x_shift, np.zeros(t + 1)])
+        products = np.zeros((centre.size, centre.size))
+        for where, x in blocks(chunk.X):
+            beside = csr_array(np.column_stack([y[where], np.ones(x.shape[0])]))
+            rows = SparseRows(hstack([x, beside], format="csr"), centre, intercept=False)
+            products += rows.gram(weight[where])
+        return products
 
     def finish(self, total: Total) -> MomentsAnswer:
         return MomentsAnswer(total.rows, unpack(total.sums["products"]))

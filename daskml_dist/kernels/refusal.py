@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from scipy.sparse import issparse
 
 from daskml_dist.errors import ChunkMismatch, NonFiniteData
 from daskml_dist.types import AnyArray, Chunk
@@ -24,9 +27,16 @@ def refuse_non_finite(chunk: Chunk) -> None:
     """Raise NonFiniteData where the chunk holds NaN or infinity; else return (an overflow, then)."""
     for name, part in chunk.columns.items():
         if part.dtype.kind == "f":
-            bad = ~np.isfinite(part)
+            values = part.data if issparse(part) else part
+            bad = ~np.isfinite(values)
             if bad.any():
-                raise NonFiniteData(_describe(name, part, bad, chunk.id))
+                raise NonFiniteData(_describe(name, part, np.asarray(values), bad, chunk.id))
+
+
+def place_of(rows: Any, entry: int) -> AnyArray:
+    """(2,) row and column of a stored entry of a csr_array."""
+    row = int(np.searchsorted(rows.indptr, entry, side="right")) - 1
+    return np.array([row, int(rows.indices[entry])])
 
 
 def refuse_missing(name: str, labels: AnyArray, chunk_id: int) -> None:
@@ -47,9 +57,11 @@ def refuse_missing(name: str, labels: AnyArray, chunk_id: int) -> None:
         )
 
 
-def _describe(name: str, part: AnyArray, bad: AnyArray, chunk_id: int) -> str:
+def _describe(name: str, part: Any, values: AnyArray, bad: AnyArray, chunk_id: int) -> str:
     first = np.argwhere(bad)[0]
-    what = "NaN" if np.isnan(part[tuple(first)]) else "infinity"
+    what = "NaN" if np.isnan(values[tuple(first)]) else "infinity"
+    if issparse(part):
+        first = place_of(part, int(first[0]))
     column = f", column {first[1]}" if part.ndim == 2 else ""
     return (
         f"Input {name} contains {what}: {int(bad.sum())} value(s) that are not finite in chunk {chunk_id}, "

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
+from scipy.sparse import issparse
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
+from daskml_dist.kernels.rows import stacked
 from daskml_dist.kernels.view import fold_of
 from daskml_dist.losses import Loss
 from daskml_dist.splits import Folds
@@ -64,8 +66,9 @@ def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
     if chunk.weight is not None:
         weight = weight * chunk.weight[rows]
     offset = None if chunk.offset is None else chunk.offset[rows]
-    X = np.ascontiguousarray(chunk.X[rows], dtype=np.float64)
-    if not np.isfinite(X).all():
+    X: Any = chunk.X[rows]
+    X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
+    if not np.isfinite(X.data if issparse(X) else X).all():
         refuse_non_finite(chunk)  # here, where the row is known
     groups = None if chunk.groups is None else chunk.groups[rows]
     return Chunk(0, X, chunk.y[rows], weight, offset, groups)
@@ -77,7 +80,7 @@ def joined(gathered: Mapping[int, Chunk]) -> Chunk:
 
     def column(parts: list[AnyArray | None]) -> AnyArray | None:
         there = [part for part in parts if part is not None]
-        return np.concatenate(there) if there else None
+        return stacked(there) if there else None
 
     return Chunk(
         0,

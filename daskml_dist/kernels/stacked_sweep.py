@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from daskml_dist.kernels._base import Part
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Sweep
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.types import AnyArray, Chunk, FloatArray
@@ -97,10 +97,10 @@ def _weights(chunks: Sequence[Chunk]) -> tuple[FloatArray | None, list[int]]:
     return np.stack(rows), [place[id(chunk.weight)] for chunk in chunks]
 
 
-def _blocks(X: AnyArray, problems: int) -> Iterator[tuple[slice, FloatArray]]:
+def _blocks(X: AnyArray, problems: int) -> Iterator[tuple[slice, AnyArray]]:
     """Row blocks that are short enough for the margins of all problems."""
     rows = max(_CACHE_ELEMENTS // problems, 64)
-    for where, x in row_blocks(X):
-        for start in range(0, len(x), rows):
+    for where, x in blocks(X):
+        for start in range(0, x.shape[0], rows):
             part = slice(start, start + rows)
-            yield slice(where.start + start, where.start + min(start + rows, len(x))), x[part]
+            yield slice(where.start + start, where.start + min(start + rows, x.shape[0])), x[part]

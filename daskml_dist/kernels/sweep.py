@@ -8,11 +8,13 @@ from typing import Any, final
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dsyrk
+from scipy.sparse import issparse
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import aligned_pieces, row_blocks
+from daskml_dist.kernels.blocks import aligned_pieces
 from daskml_dist.kernels.joint_sums import JointSums
 from daskml_dist.kernels.packing import pack, unpack
+from daskml_dist.kernels.rows import SparseRows, blocks, pieces, squares
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.losses import Loss, ScaledLoss
 from daskml_dist.types import AnyArray, Chunk, FloatArray
@@ -100,6 +102,7 @@ class SweepAnswer:
     trials : (K, T) values at the trial steps.
     hessian : (K, q, q), or None.
     radius : the largest ``|L^-1 (x - centre, 1)|`` over rows with weight, or None.
+    diagonal : (K, q) the diagonal of the Hessian, or None.
     """
 
     rows: int
@@ -109,6 +112,7 @@ class SweepAnswer:
     trials: FloatArray
     hessian: FloatArray | None
     radius: float | None
+    diagonal: FloatArray | None = None
 
 
 @final
@@ -126,6 +130,7 @@ class Sweep(Kernel[SweepAnswer]):
     factor : (q, q) lower Cholesky factor L of a metric, if the radius in that metric is wanted.
     compiled : whether the data are large enough to be worth the import of a compiler, where value and
         gradient are all that is wanted (compiled_sweep.py). The last bits of the sums depend on it.
+    diagonal : whether the diagonal of the Hessian is wanted.
     """
 
     loss: Loss
@@ -135,22 +140,17 @@ class Sweep(Kernel[SweepAnswer]):
     hessian: bool = False
     factor: FloatArray | None = None
     compiled: bool = False
+    diagonal: bool = False
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        sums = JointSums(self) if self.point.joint else _Sums(self, chunk.X.shape[1])
+        sums = JointSums(self) if self.point.joint else _Sums(self, chunk.X)
         weight_sum = float(chunk.X.shape[0] if chunk.weight is None else chunk.weight.sum())
-        if (
-            isinstance(sums, _Sums)
-            and self.compiled
-            and self.plain
-            and self.loss.name in COMPILED_LOSSES
-            and chunk.X.shape[1]
-        ):
+        if isinstance(sums, _Sums) and self._compiles(chunk.X):
             sums.add_compiled(chunk)
             return sums.part(weight_sum)
         with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
-            for where, x in row_blocks(chunk.X, at_least=sums.tall):
+            for where, x in blocks(chunk.X, sums.tall, margins=len(self.point.w), dense=sums.dense):
                 weight = None if chunk.weight is None else chunk.weight[where]
                 offset = None if chunk.offset is None else chunk.offset[where]
                 sums.add(x, chunk.y[where], weight, offset)
@@ -167,8 +167,14 @@ class Sweep(Kernel[SweepAnswer]):
     @property
     def plain(self) -> bool:
         """Whether value and gradient of one problem are asked for, and nothing else."""
-        extras = self.steps or self.hessian or self.factor is not None or isinstance(self.loss, ScaledLoss)
-        return not extras and len(self.point.w) == 1 and not self.point.joint
+        extras = self.steps or self.hessian or self.diagonal or self.factor is not None
+        one = len(self.point.w) == 1 and not self.point.joint
+        return not extras and one and not isinstance(self.loss, ScaledLoss)
+
+    def _compiles(self, X: AnyArray) -> bool:
+        """Whether compiled loops answer the question for a chunk."""
+        dense = not issparse(X) and X.shape[1] > 0
+        return self.compiled and self.plain and dense and self.loss.name in COMPILED_LOSSES
 
     def finish(self, total: Total) -> SweepAnswer:
         radius2 = total.maxima.get("radius2")
@@ -181,14 +187,16 @@ class Sweep(Kernel[SweepAnswer]):
             total.sums["trials"],
             None if packed is None else np.stack([unpack(h) for h in packed]),
             None if radius2 is None else float(np.sqrt(radius2)),
+            total.sums.get("diagonal"),
         )
 
 
 class _Sums:
     """Running sums over the row blocks of one chunk."""
 
-    def __init__(self, ask: Sweep, p: int) -> None:
+    def __init__(self, ask: Sweep, X: AnyArray) -> None:
         self.ask = ask
+        p = X.shape[1]
         self.loss = ask.loss_at_scale
         self.single = ask.point.w.shape[0] == 1
         self.w = ask.point.w[0] if self.single else ask.point.w.T  # (p,) or (p, K)
@@ -198,11 +206,14 @@ class _Sums:
         self.slopes = np.zeros(problems)
         self.scale_slopes = 0.0
         # whether the centred rows are formed anyway
-        self.centred = ask.hessian or ask.factor is not None or isinstance(self.loss, ScaledLoss)
+        self.centred = ask.hessian or ask.diagonal or ask.factor is not None
+        self.dense = isinstance(self.loss, ScaledLoss)  # whether sparse rows are made dense
+        self.centred = self.centred or bool(issparse(X)) or self.dense
         self.tall = 2 * p if self.centred else 1  # rows of a block
         self.gradient = np.zeros((problems, q if self.centred else p))
         self.trials = np.zeros((problems, len(ask.steps)))
         self.hessian = [np.zeros((q, q), order="F") for _ in range(problems)] if ask.hessian else []
+        self.diagonal = np.zeros((problems, q))
         self.radius2 = 0.0
         self._rooms: dict[str, FloatArray] = {}
         if ask.factor is not None:
@@ -218,7 +229,7 @@ class _Sums:
         if not self.single:
             y = np.broadcast_to(y[:, None], z.shape)
         curvature = None
-        if self.ask.hessian:
+        if self.ask.hessian or self.ask.diagonal:
             value, slope, curvature = self.loss.value_slope_curvature(y, z)
         else:
             value, slope = self.loss.value_slope(y, z)
@@ -237,9 +248,13 @@ class _Sums:
         if curvature is not None and isinstance(self.loss, ScaledLoss):
             curvature = np.maximum(curvature, steadying(curvature) * self.loss.reweighted(y, z))
         if curvature is not None:
-            self._add_hessian(rows, curvature if s is None else weighted(s, curvature))
+            curvature = curvature if s is None else weighted(s, curvature)
+            self._add_hessian(rows, curvature)
+            if self.ask.diagonal:
+                self.diagonal += squares(rows, curvature.T)
         if self.ask.factor is not None:
-            self._add_radius(rows, weight)
+            for where, piece in pieces(rows):
+                self._add_radius(piece, None if weight is None else weight[where])
 
     def add_compiled(self, chunk: Chunk) -> None:
         """Add a whole chunk in compiled loops."""
@@ -267,13 +282,18 @@ class _Sums:
             value = loss.value(y, z + step * change)
             self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
 
-    def _add_hessian(self, centred: FloatArray, curvature: FloatArray) -> None:
+    def _add_hessian(self, centred: FloatArray | SparseRows, curvature: FloatArray) -> None:
         """Add sum of curvature x x'; rows without curvature, as outside a margin, cost nothing."""
-        if self.single and np.count_nonzero(curvature) < _SPARSE * curvature.size:
+        few = self.single and np.count_nonzero(curvature) < _SPARSE * curvature.size
+        if few and isinstance(centred, np.ndarray):
             curved = curvature != 0.0
             centred, curvature = centred[curved], curvature[curved]
         for k, hessian in enumerate(self.hessian):
-            root = np.sqrt(curvature if self.single else curvature[:, k])
+            by_row = curvature if self.single else curvature[:, k]
+            if isinstance(centred, SparseRows):
+                hessian += centred.gram(by_row)
+                continue
+            root = np.sqrt(by_row)
             # syrk on sqrt(curvature) x: half the work of a general product
             scaled = np.multiply(centred, root[:, None], out=self._room("scaled", *centred.shape))
             self.hessian[k] = dsyrk(1.0, scaled.T, beta=1.0, c=hessian, lower=1, overwrite_c=1)
@@ -292,8 +312,10 @@ class _Sums:
             held = self._rooms[name] = np.empty((rows, columns))
         return held[:rows]
 
-    def _extended(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
+    def _extended(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray | SparseRows:
         """(B, q): the centred rows, ones with an intercept, and the direction of a scale."""
+        if issparse(x):
+            return SparseRows(x, self.ask.point.centre, self.ask.point.intercept)
         p, q = x.shape[1], self.ask.point.theta.shape[1]
         if p == q:
             return x
@@ -321,6 +343,8 @@ class _Sums:
         }
         if self.hessian:
             sums["hessian"] = np.stack([pack(hessian) for hessian in self.hessian])
+        if self.ask.diagonal:
+            sums["diagonal"] = self.diagonal
         maxima: dict[str, Any] = {}
         if self.ask.factor is not None:
             maxima["radius2"] = np.asarray(self.radius2)

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -53,6 +54,12 @@ class LinearModel(BaseEstimator):
         if "graph_" in state:
             state["graph_"] = None
         return state
+
+    def __sklearn_tags__(self) -> Any:
+        """scikit-learn's facts about the estimator: X may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # -- fitting ----------------------------------------------------------------------------------
 
@@ -225,6 +232,6 @@ def seed_of(random_state: Any) -> int:
 
 def margins(point: Point, x: AnyArray) -> FloatArray:
     """(m,) or (m, K) margins of a block of rows, in float64."""
-    x = np.require(x, dtype=np.float64, requirements=["C", "A"])
+    x = x if issparse(x) else np.require(x, dtype=np.float64, requirements=["C", "A"])
     z = x @ point.w.T + point.raw_intercept
     return np.asarray(z[:, 0] if len(point.w) == 1 else z)

@@ -48,8 +48,8 @@ class LinearRegression(LeastSquaresModel):
     fit_intercept : whether a constant is added.
     copy_X, n_jobs : scikit-learn's; only their defaults are supported.
     positive : whether coefficients must not be negative.
-    tol : relative optimality gap, for solver="lbfgs" and "newton".
-    solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
+    tol : relative optimality gap, for the iterative solvers.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs".
     max_iter : how many passes over the data may be made.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     scheduler : see ``LogisticRegression``.
@@ -133,7 +133,7 @@ class Ridge(LeastSquaresModel):
     positive : whether coefficients must not be negative.
     max_iter : how many passes over the data may be made.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton" or "lbfgs".
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs".
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
 

@@ -24,6 +24,7 @@ from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
 from daskml_dist.solvers.together import Judged, Meeting
+from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 __all__ = [
     "BlockLBFGS",
@@ -46,6 +47,7 @@ __all__ = [
     "Solution",
     "Solver",
     "State",
+    "TrustRegionNewton",
     "Turn",
     "automatic",
     "converse",

@@ -44,6 +44,7 @@ class Problem:
     start : where to start, or None.
     folds : of a cross-validation, or None.
     intercept_penalised : whether the penalty is one of (w, b) instead of w; the centre is zero then.
+    sparse : whether X is known to be sparse.
     """
 
     loss: Loss
@@ -64,6 +65,7 @@ class Problem:
     start: Point | None = None
     folds: Folds | None = None
     intercept_penalised: bool = False
+    sparse: bool = False
 
     @property
     def margins(self) -> int:
@@ -88,7 +90,7 @@ class Problem:
     @property
     def large(self) -> bool:
         """Whether a pass takes long enough to be worth compiling for."""
-        return self.rows * self.features >= LARGE
+        return not self.sparse and self.rows * self.features >= LARGE
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.kernels import CurvatureSample, Point, Question, Sample, theta_order
+from daskml_dist.kernels import CurvatureSample, Point, Question, Sample, dense_rows, theta_order
 from daskml_dist.losses import JointLoss
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, centred, null_point
 from daskml_dist.solvers.curvature import curvatures
@@ -82,7 +82,7 @@ class _Begin:
 
     def __call__(self, sample: Chunk) -> Start:
         problem = self.problem
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
         origin = null_point(problem, centre)
         point = origin if problem.start is None else centred(problem.start, centre)
         return Start(point, _Blocks(problem, point)(sample), Evaluation.on(problem, origin, sample).value)
@@ -99,9 +99,7 @@ class _Blocks:
     def __call__(self, sample: Chunk) -> Metric:
         problem, point = self.problem, self.point
         assert sample.X is not None
-        rows = sample.X - point.centre if point.intercept else sample.X
-        if point.intercept:
-            rows = np.column_stack([rows, np.ones(len(rows))])
+        rows = dense_rows(sample.X, point.centre, point.intercept)
         blocks = _products(rows, curvatures(problem, point, sample))
         ridge = problem.penalty.curvature(point.coefficients).reshape(problem.margins, -1)
         for block, level in zip(blocks, ridge, strict=True):

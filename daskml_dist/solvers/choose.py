@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.losses import JointLoss, Loss, PiecewiseLinear, ScaledLoss
 from daskml_dist.penalties import Penalty
-from daskml_dist.solvers._base import Solver
+from daskml_dist.solvers._base import Problem, Solver
 from daskml_dist.solvers.block_lbfgs import MOST_ELEMENTS, BlockLBFGS
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 #: by name; BlockLBFGS is for automatic() alone, since names are checked before classes are counted
 SOLVERS: dict[str, type[Solver]] = {
-    solver.name: solver for solver in (LeastSquares, ProgressiveNewton, DampedNewton, LBFGS, Narrowing)
+    solver.name: solver
+    for solver in (LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS, Narrowing)
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
 MOST_JOINT_PARAMETERS = 1500  # the same for a joint loss, whose Hessian no sample makes cheap
+MOST_SPARSE = 2000  # the same where X is sparse, for least squares, and where nothing else will do
+SPARSE_HESSIAN = 256  # sparse features up to which proofs and samples, which take dense rows, cost little
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
@@ -34,16 +38,30 @@ def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
     return solver
 
 
-def automatic(loss: Loss, rows: int, parameters: int) -> Solver:
-    """The solver for this many rows and parameters."""
+def automatic(problem: Problem) -> Solver:
+    """The solver for a problem that is known to the number of its rows; refuses what none can do."""
+    loss, parameters, smooth = problem.loss, problem.parameters, problem.penalty.smooth
+    if problem.sparse and parameters > MOST_SPARSE and not smooth:
+        raise UnsupportedCombination(
+            f"X is sparse with {problem.features} features, and the penalty is {problem.penalty.name!r}. "
+            f"With an L1 penalty or bounds, up to {MOST_SPARSE} sparse features are supported. Use an "
+            "L2 penalty (l1_ratio=0, positive=False, no bounds), or fewer features."
+        )
     if loss.quadratic:
-        return LeastSquares() if parameters <= MOST_FEATURES else LBFGS()
+        most = MOST_SPARSE if problem.sparse else MOST_FEATURES
+        return LeastSquares() if parameters <= most or not smooth else TrustRegionNewton()
     if isinstance(loss, PiecewiseLinear):
+        if problem.sparse and parameters > MOST_SPARSE:
+            raise UnsupportedCombination(
+                f"X is sparse with {problem.features} features, and the loss {loss.name!r} has kinks. "
+                f"With such a loss, up to {MOST_SPARSE} sparse features are supported. Use a smooth loss, as "
+                "loss='squared_hinge' of LinearSVC or loss='squared_epsilon_insensitive' of LinearSVR."
+            )
         return Narrowing()
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
-    if isinstance(loss, JointLoss) and parameters > MOST_JOINT_PARAMETERS:
-        return BlockLBFGS() if parameters**2 <= MOST_ELEMENTS * loss.margins else LBFGS()
-    if parameters > MOST_PARAMETERS:
-        return LBFGS()
-    return DampedNewton() if rows < FEW_ROWS * parameters else ProgressiveNewton()
+    if isinstance(loss, JointLoss) and smooth and parameters > MOST_JOINT_PARAMETERS:
+        return BlockLBFGS() if parameters**2 <= MOST_ELEMENTS * loss.margins else TrustRegionNewton()
+    if smooth and parameters > (SPARSE_HESSIAN if problem.sparse else MOST_PARAMETERS):
+        return TrustRegionNewton()
+    return DampedNewton() if problem.rows < FEW_ROWS * parameters else ProgressiveNewton()

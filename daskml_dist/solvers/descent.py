@@ -135,8 +135,8 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         state = replace(state, passes=state.passes + 1)
         if line.start is None and not np.isfinite(here.value):
             if state.passes >= problem.max_passes:
-                return Solution(replace(state, point=_retreat(problem, point)), False)
-            point = _retreat(problem, point)
+                return Solution(replace(state, point=retreat(problem, point)), False)
+            point = retreat(problem, point)
             continue
         if line.start is not None and not line.accepts(problem, here):
             if line.rejected == _REJECTIONS or state.passes >= problem.max_passes:
@@ -219,7 +219,7 @@ def ended(
     return _finished(here, policy.null_value, state, step, proof if problem.penalty.smooth else None)
 
 
-def _retreat(problem: Problem, point: Point) -> Point:
+def retreat(problem: Problem, point: Point) -> Point:
     """The constant model, where the first guess overflows."""
     null = null_point(problem, point.centre)
     if np.array_equal(null.theta, point.theta):

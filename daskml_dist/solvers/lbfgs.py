@@ -7,7 +7,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.kernels import Point, Question, Sample
+from daskml_dist.kernels import Point, Question, Sample, extended, squares, theta_order
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, centred, null_point
 from daskml_dist.solvers.curvature import curvatures
 from daskml_dist.solvers.descent import Evaluation, Policy, descend, metric_of
@@ -65,9 +65,8 @@ class _Scale:
         origin = null_point(problem, centre)
         start = origin if problem.start is None else centred(problem.start, centre)
         curvature = curvatures(problem, start, sample)
-        diagonal = (curvature.T @ np.square(sample.X - centre)).reshape(-1)
-        if problem.intercept:
-            diagonal = np.append(diagonal, curvature.sum(axis=0))
+        diagonal = squares(extended(sample.X, centre, problem.intercept), curvature.T).reshape(-1)
+        diagonal = diagonal[theta_order(problem.margins, problem.features, problem.intercept)]
         m = problem.penalised
         diagonal[:m] += problem.penalty.curvature(start.theta[0, :m])
         return Scaling(start, diagonal, Evaluation.on(problem, origin, sample).value)

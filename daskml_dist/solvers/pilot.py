@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.sparse import issparse
 
 from daskml_dist.kernels import Point
 from daskml_dist.solvers._base import Conversation, Problem, State, centred, converse, null_point
@@ -47,7 +48,7 @@ class Pilot:
 
     def __call__(self, sample: Chunk) -> PilotAnswer:
         """Newton's method on a part of the sample, then on all of it."""
-        centre = weighted_mean(sample) if self.problem.intercept else np.zeros(self.problem.features)
+        centre = weighted_mean(sample) if self.problem.centred else np.zeros(self.problem.features)
         return self.on(sample, centre)
 
     def on(self, sample: Chunk, centre: FloatArray, near: Point | None = None) -> PilotAnswer:
@@ -88,7 +89,10 @@ def weighted_mean(chunk: Chunk) -> FloatArray:
     assert chunk.X is not None
     weight = np.ones(chunk.X.shape[0]) if chunk.weight is None else chunk.weight
     mean = weight @ chunk.X / weight.sum()
-    return np.asarray(np.clip(mean, chunk.X.min(axis=0), chunk.X.max(axis=0)))
+    least, most = chunk.X.min(axis=0), chunk.X.max(axis=0)
+    if issparse(chunk.X):
+        least, most = least.toarray().ravel(), most.toarray().ravel()
+    return np.asarray(np.clip(mean, least, most))
 
 
 def _with_scale(point: Point, sample: Chunk) -> Point:
@@ -117,7 +121,7 @@ def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float, *, 
 
 
 def _told(problem: Problem, point: Point, sample: Chunk, null_value: float) -> PilotAnswer:
-    if sample.X is None or len(sample.X) < 2:  # that has no halves
+    if sample.X is None or sample.X.shape[0] < 2:  # that has no halves
         return PilotAnswer(point, _hessian(problem, point, sample), null_value, np.inf)
     halves = [_hessian(problem, point, _every(sample, 2, start)) for start in (0, 1)]
     mean = 0.5 * (halves[0] + halves[1])
@@ -129,7 +133,7 @@ def _told(problem: Problem, point: Point, sample: Chunk, null_value: float) -> P
 
 def _every(sample: Chunk, stride: int, start: int = 0) -> Chunk:
     parts = (sample.X, sample.y, sample.weight, sample.offset)
-    return Chunk(0, *(None if part is None else np.ascontiguousarray(part[start::stride]) for part in parts))
+    return Chunk(0, *(None if part is None else part[start::stride].copy() for part in parts))
 
 
 def _value(problem: Problem, point: Point, sample: Chunk) -> float:

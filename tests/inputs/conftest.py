@@ -33,6 +33,12 @@ def _named(data: Any) -> xr.DataArray:
     return xr.DataArray(data, dims=["time", "feature"], coords=coords, attrs={"unit": "m"}, name="X")
 
 
+def _dataset(X: np.ndarray, held: Callable[[np.ndarray], Any]) -> xr.Dataset:
+    coords = {"time": np.arange(7) * 2, "site": ("time", list("uvwxyzu")), "year": 2020}
+    columns = {name: ("time", held(np.ascontiguousarray(X[:, j]))) for j, name in enumerate(NAMES)}
+    return xr.Dataset(columns, coords=coords, attrs={"unit": "m"})
+
+
 MAKERS: dict[str, tuple[str, Callable[[np.ndarray], Any]]] = {
     "array": ("numpy", lambda X: X),
     "fortran": ("numpy", np.asfortranarray),
@@ -44,6 +50,8 @@ MAKERS: dict[str, tuple[str, Callable[[np.ndarray], Any]]] = {
     "dask, unknown": ("dask array", _unknown),
     "dask dataframe": ("dask dataframe", _partitions),
     "xarray": ("xarray", _named),
+    "dataset": ("xarray", lambda X: _dataset(X, lambda column: column)),
+    "dataset, dask": ("xarray", lambda X: _dataset(X, lambda column: da.from_array(column, chunks=(ROWS,)))),
     "xarray, dask": ("xarray", lambda X: _named(da.from_array(X, chunks=(ROWS, (2, 1))))),
 }
 

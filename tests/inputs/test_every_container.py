@@ -69,7 +69,7 @@ def test_chunks_are_those_of_the_container(container):
     if isinstance(X, dd.DataFrame) or (isinstance(X, da.Array) and np.isnan(X.shape[0])):
         assert table.chunks is None
     elif table.lazy:
-        data = X.data if isinstance(X, xr.DataArray) else X
+        data = X["a"].data if isinstance(X, xr.Dataset) else X.data if isinstance(X, xr.DataArray) else X
         assert table.chunks == data.chunks[0]
     else:
         assert table.chunks == (7,)

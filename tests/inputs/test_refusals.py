@@ -44,11 +44,8 @@ def test_other_array_likes_are_numpy():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (xr.Dataset({"a": ("t", [1.0])}), r"to_dataarray\(dim='feature'\)"),
         (dask.delayed(X), "from_delayed"),
         ([LAZY, LAZY], r"list of dask objects.*dask\.array\.concatenate"),
-        (scipy.sparse.csr_matrix(X), r"[sS]parse data was passed for X.*toarray"),
-        (scipy.sparse.csr_array(X), r"[sS]parse data was passed for X.*toarray"),
     ],
 )
 def test_containers_that_need_a_step_first_name_it(bad, message):
@@ -58,15 +55,46 @@ def test_containers_that_need_a_step_first_name_it(bad, message):
         read(bad, Y)
 
 
+def test_datasets_are_columns_on_one_dim():
+    fine = xr.Dataset({"a": ("t", [1.0, 2.0]), "b": ("t", [3.0, 4.0])})
+    np.testing.assert_array_equal(read(fine, [0, 1]).X, [[1.0, 3.0], [2.0, 4.0]])
+    with pytest.raises(InvalidData, match=r"'c' has dims \('u',\), and 'a' has \('t',\).*X\[\[\.\.\.\]\]"):
+        read(fine.assign(c=("u", [1.0])), [0, 1])
+    with pytest.raises(InvalidData, match=r"'c' has dims \(\)"):
+        features_of(fine.assign(c=1.0))
+    with pytest.raises(InvalidData, match="Dataset without variables"):
+        features_of(xr.Dataset())
+    with pytest.raises(TypeError, match=r"y is an xarray Dataset; .*for instance y\['a'\]"):
+        read(fine, fine)
+    with pytest.raises(InvalidData, match="rows of X lie on dim 't' and those of y on 'u'"):
+        read(fine, xr.DataArray([0, 1], dims=["u"]))
+    for word in (["x", "y"], np.array([1, 2], "M8[s]"), np.array([1j, 2])):
+        with pytest.raises(InvalidData, match="Variable 'c' of X is of dtype .*real numbers are expected"):
+            read(fine.assign(c=("t", word)), [0, 1])
+    mixed = fine.assign(c=("t", da.ones(2, dtype=np.float32, chunks=1)))
+    assert read(mixed, [0, 1]).X.chunks == ((1, 1), (3,))
+
+
 def test_other_lazy_objects_are_not_computed(nothing_computes):
     with nothing_computes, pytest.raises(TypeError, match="X is a xarray.*Variable"):
         read(xr.Variable(["t", "f"], LAZY), Y)
 
 
-def test_sparse_blocks_are_refused():
-    sparse = LAZY.map_blocks(scipy.sparse.csr_matrix)
-    with pytest.raises(TypeError, match="Sparse data was passed for X"):
-        read(sparse, Y)
+def test_sparse_data_are_refused_where_they_are_not_allowed():
+    for sparse in (
+        scipy.sparse.csr_array(X),
+        scipy.sparse.coo_matrix(X),
+        LAZY.map_blocks(scipy.sparse.csr_matrix),
+    ):
+        with pytest.raises(TypeError, match=r"Sparse data was passed for X.*toarray"):
+            read(sparse, Y, sparse=False)
+        with pytest.raises(TypeError, match=r"Sparse data was passed for y.*toarray"):
+            read(X, sparse)
+        with pytest.raises(TypeError, match=r"Sparse data was passed for sample_weight.*toarray"):
+            read(X, Y, sparse)
+
+
+def test_sparse_columns_of_frames_are_refused():
     frame = pd.DataFrame({"a": pd.arrays.SparseArray([1.0, 0, 0, 0])})
     with pytest.raises(TypeError, match=r"Sparse data was passed for X \(column 'a'\).*to_dense"):
         read(frame, Y)

@@ -23,7 +23,7 @@ def _check_features(model, X):
 
 class LeastSquares(RegressorMixin, BaseEstimator):
     def fit(self, X, y=None, sample_weight=None):
-        table = read(X, y, sample_weight, estimator=self)
+        table = read(X, y, sample_weight, estimator=self, sparse=False)
         if not np.isfinite(table.X).all():
             raise ValueError("Input X contains NaN or inf")
         self.n_features_in_ = table.n_features
@@ -44,7 +44,7 @@ class LeastSquares(RegressorMixin, BaseEstimator):
 
 class NearestMean(ClassifierMixin, BaseEstimator):
     def fit(self, X, y=None):
-        table = read(X, y, estimator=self)
+        table = read(X, y, estimator=self, sparse=False)
         if not np.isfinite(table.X).all():
             raise ValueError("Input X contains NaN or inf")
         if table.y.dtype.kind == "f" and (table.y % 1).any():

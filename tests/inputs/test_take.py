@@ -61,12 +61,14 @@ def positions(X: Any, mask: Any) -> Any:
     whole = loaded(X)
     if isinstance(whole, list):
         return [whole[i] for i in index]
+    if isinstance(whole, xr.Dataset):
+        return whole.isel(time=index)
     return whole.iloc[index] if isinstance(whole, (pd.DataFrame, pd.Series)) else whole[index]
 
 
 def assert_same(result: Any, expected: Any) -> None:
     assert type(result) is type(expected)
-    if isinstance(result, xr.DataArray):
+    if isinstance(result, xr.DataArray | xr.Dataset):
         xr.testing.assert_identical(result, expected)
         assert result.attrs == expected.attrs
     elif isinstance(result, pd.DataFrame):

@@ -28,6 +28,7 @@ from daskml_dist.solvers import (
     RidgeSearch,
     Solver,
     State,
+    TrustRegionNewton,
     Turn,
     automatic,
     choose,
@@ -48,9 +49,9 @@ from tests.solvers.problems import (
     task,
 )
 
-EVERY = [LeastSquares, ProgressiveNewton, DampedNewton, LBFGS]
+EVERY = [LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS]
 every_solver = pytest.mark.parametrize("solver", EVERY, ids=lambda solver: solver.name)
-READS_ALL_ROWS = {"Moments", "Sweep", "TSQR"}
+READS_ALL_ROWS = {"HessianVector", "Moments", "Sweep", "TSQR"}
 
 
 def loss_for(solver: type[Solver]) -> str:
@@ -79,7 +80,7 @@ def test_it_finds_the_minimum(solver: type[Solver], family: str, loss: str, pena
     progress = talk.solution.state.progress
     assert progress is not None and talk.solution.converged
     check_gap(progress.gap, progress.gap_kind, excess)
-    if solver is LBFGS and (family, penalty) == ("collinear", "none"):
+    if solver in (LBFGS, TrustRegionNewton) and (family, penalty) == ("collinear", "none"):
         assert progress.gap_kind == "estimate"  # a direction that is 1e5 times flatter than its diagonal
         assert excess < 1e-3
     else:
@@ -233,18 +234,33 @@ def test_solvers_are_named() -> None:
 
 
 def test_automatic() -> None:
-    def chosen(loss: Loss, rows: int, parameters: int) -> type[Solver]:
-        return type(automatic(loss, rows, parameters))
+    base = task("iid", "logistic", "ridge").problem
+
+    def chosen(loss: Loss, rows: int, parameters: int, **others: Any) -> type[Solver]:
+        features = parameters - base.intercept
+        return type(automatic(replace(base, loss=loss, rows=rows, features=features, **others)))
 
     enough = choose.FEW_ROWS * 20
-    assert chosen(Squared(), 100, 10) is chosen(Squared(), 10**6, least_squares.MOST_FEATURES) is LeastSquares
-    assert chosen(Squared(), 10**6, least_squares.MOST_FEATURES + 1) is LBFGS
-    assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS + 1) is LBFGS
+    many = least_squares.MOST_FEATURES
+    assert chosen(Squared(), 100, 10) is chosen(Squared(), 10**6, many) is LeastSquares
+    assert chosen(Squared(), 10**6, many + 1) is TrustRegionNewton
+    assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS + 1) is TrustRegionNewton
+    assert chosen(Logistic(), 10**6, choose.MOST_PARAMETERS) is ProgressiveNewton
     assert chosen(Softmax(10), 10**6, 1000) is ProgressiveNewton
     assert chosen(Softmax(10), 10**6, 10_000) is BlockLBFGS
-    assert chosen(Softmax(100), 10**6, 10**6) is LBFGS
+    assert chosen(Softmax(100), 10**6, 10**6) is TrustRegionNewton
     assert chosen(Logistic(), enough - 1, 20) is DampedNewton
     assert chosen(Poisson(), enough, 20) is ProgressiveNewton
+    assert chosen(Poisson(), 10**6, choose.SPARSE_HESSIAN, sparse=True) is ProgressiveNewton
+    assert chosen(Poisson(), 10**6, choose.SPARSE_HESSIAN + 1, sparse=True) is TrustRegionNewton
+    few = choose.MOST_SPARSE
+    assert chosen(Logistic(), 10**6, few, sparse=True, penalty=ElasticNet(1.0)) is ProgressiveNewton
+    assert chosen(Squared(), 10**6, few, sparse=True) is LeastSquares
+    assert chosen(Squared(), 10**6, few + 1, sparse=True) is TrustRegionNewton
+    assert chosen(Squared(), 10**6, few, sparse=True, penalty=ElasticNet(1.0)) is LeastSquares
+    for loss in (Squared(), Logistic()):
+        with pytest.raises(UnsupportedCombination, match="X is sparse with 2000 features.*'elastic net'"):
+            chosen(loss, 10**6, few + 1, sparse=True, penalty=ElasticNet(1.0))
 
 
 #: they choose among penalties, and are asked where estimators use them
