@@ -82,7 +82,7 @@ class _Begin:
 
     def __call__(self, sample: Chunk) -> Start:
         problem = self.problem
-        centre = weighted_mean(sample) if problem.intercept else np.zeros(problem.features)
+        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
         origin = null_point(problem, centre)
         point = origin if problem.start is None else centred(problem.start, centre)
         return Start(point, _Blocks(problem, point)(sample), Evaluation.on(problem, origin, sample).value)

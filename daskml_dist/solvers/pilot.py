@@ -47,7 +47,7 @@ class Pilot:
 
     def __call__(self, sample: Chunk) -> PilotAnswer:
         """Newton's method on a part of the sample, then on all of it."""
-        centre = weighted_mean(sample) if self.problem.intercept else np.zeros(self.problem.features)
+        centre = weighted_mean(sample) if self.problem.centred else np.zeros(self.problem.features)
         return self.on(sample, centre)
 
     def on(self, sample: Chunk, centre: FloatArray, near: Point | None = None) -> PilotAnswer:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,6 +20,7 @@ import pytest
 from distributed import Client, Future, LocalCluster
 
 from daskml_dist.cluster import OnDask
+from daskml_dist.cluster.supervisor import Supervisor
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.linear_model import LogisticRegression
 from tests.cluster.nemesis import (
@@ -72,6 +74,21 @@ def test_all_workers_die_at_once(
     at_question(question, lambda: kill_all(client), monkeypatch)
     X, labels, _ = seeded()
     assert bits(train(client, X, labels)) == expected
+
+
+def test_no_worker_is_seen_for_a_moment(
+    client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while all of them restart, or where the scheduler is too busy to say which there are."""
+    looks, see = count(), Supervisor.workers
+
+    def workers(self: Supervisor) -> dict[str, Any]:
+        return see(self) if next(looks) % 2 else {}
+
+    monkeypatch.setattr(Supervisor, "workers", workers)
+    X, labels, _ = seeded()
+    assert bits(train(client, X, labels)) == expected
+    assert next(looks) > 2
 
 
 def test_a_worker_is_restarted(client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
