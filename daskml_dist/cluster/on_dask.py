@@ -55,7 +55,6 @@ class OnDask(Hands):
 
     def hold(self, table: Table) -> Holding:
         self._source = table
-        self.supervisor.wait_for_workers()
         self._streamed = self._too_large(table)
         if self._streamed:
             self._keys = [{} for _ in table.chunks or ()]
@@ -114,7 +113,7 @@ class OnDask(Hands):
         """Whether the table must be streamed; refuses chunks that no worker can hold."""
         if futures_of(list(table.columns.values())):
             return False
-        infos = self.supervisor.workers().values()
+        infos = self.supervisor.wait_for_workers().values()
         limits = [(info["memory_limit"], info["nthreads"]) for info in infos if info["memory_limit"]]
         size = table_bytes(table, self.evaluate, sum(limit for limit, _ in limits) if limits else np.inf)
         if size is None or not limits or size <= RESIDENT_SHARE * sum(limit for limit, _ in limits):
@@ -173,8 +172,8 @@ class OnDask(Hands):
         return tuple((who_has.get(key) or (None,))[0] for key in keys)
 
     def _slots(self) -> tuple[str, ...]:
-        workers = self.supervisor.workers()
-        most = max((info["nthreads"] for info in workers.values()), default=0)
+        workers = self.supervisor.wait_for_workers()
+        most = max(info["nthreads"] for info in workers.values())
         # one thread of each worker first: few chunks are then spread over all workers
         return tuple(
             address

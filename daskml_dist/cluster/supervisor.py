@@ -136,10 +136,10 @@ class Supervisor:
                 raise
             raise Stalled(f"no worker sent a result within {self.patience.silent_worker:.0f} s") from error
 
-    def wait_for_workers(self) -> None:
-        """Return once there is a worker; ask for missing ones meanwhile."""
+    def wait_for_workers(self) -> dict[str, Any]:
+        """``workers()`` once there are any; missing ones are asked for meanwhile."""
         began = time.monotonic()
-        while not self.workers():
+        while not (workers := self.workers()):
             self._replace_missing(0)
             if time.monotonic() - began > self.patience.no_workers:
                 raise ClusterGaveUp(
@@ -149,6 +149,7 @@ class Supervisor:
                 )
             time.sleep(self.patience.tick)
         self._last_seen_any = time.monotonic()
+        return workers
 
     def _look(self, began: float) -> None:
         workers = self.workers()

@@ -19,6 +19,7 @@ import pytest
 from distributed import Client, Future, LocalCluster
 
 from daskml_dist.cluster import OnDask
+from daskml_dist.cluster.supervisor import Supervisor
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.linear_model import LogisticRegression
 from tests.cluster.nemesis import (
@@ -70,6 +71,25 @@ def test_all_workers_die_at_once(
     question: int, client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_question(question, lambda: kill_all(client), monkeypatch)
+    X, labels, _ = seeded()
+    assert bits(train(client, X, labels)) == expected
+
+
+def test_no_worker_is_seen_for_a_moment(
+    client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while all of them restart, or where the scheduler is too busy to say which there are."""
+    blind, see, slots = [], Supervisor.workers, OnDask._slots
+
+    def first_unseen(self: OnDask) -> tuple[str, ...]:
+        blind.append(True)
+        return slots(self)
+
+    def workers(self: Supervisor) -> dict[str, Any]:
+        return {} if blind and blind.pop() else see(self)
+
+    monkeypatch.setattr(OnDask, "_slots", first_unseen)
+    monkeypatch.setattr(Supervisor, "workers", workers)
     X, labels, _ = seeded()
     assert bits(train(client, X, labels)) == expected
 
