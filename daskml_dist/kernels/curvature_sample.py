@@ -9,6 +9,7 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sample import drawn, joined
 from daskml_dist.kernels.sweep import Point
@@ -46,6 +47,8 @@ class CurvatureSample(Kernel[Chunk]):
             if chunk.offset is not None:
                 z += chunk.offset[where][:, None]
             doubt[where] = 1.0 - np.square(self.loss.mean(z)).sum(axis=1)
+        if not np.isfinite(doubt).all():
+            refuse_non_finite(chunk)
         mean = max(float(doubt.mean()), np.finfo(np.float64).tiny)
         rate = self.share * np.maximum(doubt / mean, _LEAST)
         return Part(gathered={chunk.id: drawn(chunk, np.minimum(rate, 1.0), self.seed)})

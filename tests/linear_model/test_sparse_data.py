@@ -19,7 +19,6 @@ from daskml_dist.linear_model import (
     ElasticNet,
     GammaRegressor,
     GeneralizedLinearRegressor,
-    HuberRegressor,
     Lasso,
     LinearRegression,
     LogisticRegression,
@@ -311,10 +310,6 @@ def test_separated_classes_without_a_penalty_are_noticed() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_what_cannot_be_done_with_sparse_rows_is_refused() -> None:
-    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
-        HuberRegressor(verbose=0).fit(X, REALS)
-    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
-        HuberRegressor(verbose=0).fit(in_blocks(X, 3), chunked(REALS, 3))
     with pytest.raises(TypeError, match="Sparse data was passed for y"):
         Ridge(verbose=0).fit(X, scipy.sparse.csr_array(REALS[:, None]))
     for model in (

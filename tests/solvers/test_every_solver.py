@@ -237,7 +237,7 @@ def test_automatic() -> None:
     base = task("iid", "logistic", "ridge").problem
 
     def chosen(loss: Loss, rows: int, parameters: int, **others: Any) -> type[Solver]:
-        features = parameters - base.intercept
+        features = parameters // (loss.margins if isinstance(loss, Softmax) else 1) - base.intercept
         return type(automatic(replace(base, loss=loss, rows=rows, features=features, **others)))
 
     enough = choose.FEW_ROWS * 20
