@@ -14,7 +14,7 @@ summation", IEEE Trans. Computers 64 (2015). The error is below count * 2^-64 of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -26,6 +26,7 @@ from daskml_dist.types import FloatArray
 _BITS = 32
 _MASK = np.int64((1 << _BITS) - 1)
 _KEPT = 3
+_PIECE = 1 << 14
 _EMPTY = np.int16(-(1 << 12))  # below the position of every float64
 
 
@@ -59,19 +60,24 @@ class ExactSum:
             with np.errstate(invalid="ignore"):
                 special = np.where(finite, 0.0, rows).sum(axis=0)
             rows = np.where(finite, rows, 0.0)
-        digits, tops = _digits(rows)
-        if rows.shape[0] == 1:
-            return cls(digits[:, 0], tops[0], special, shape)
-        top = tops.max(axis=0)
-        return cls(_lowered(digits, top - tops).sum(axis=1), top, special, shape)
+        digits = np.empty((_KEPT, rows.shape[1]), dtype=np.int64)
+        top = np.empty(rows.shape[1], dtype=np.int16)
+        for part in _pieces(rows.shape[1]):
+            own, tops = _digits(rows[:, part])
+            top[part] = tops.max(axis=0)
+            digits[:, part] = _lowered(own, top[part] - tops).sum(axis=1)
+        return cls(digits, top, special, shape)
 
     def combine(self, other: ExactSum) -> ExactSum:
         """The sum of both; associative and commutative to the bit."""
         special = _add_special(self.special, other.special)
         if np.array_equal(self.top, other.top):
             return ExactSum(self.digits + other.digits, self.top, special, self.shape)
-        top = np.maximum(self.top, other.top)
-        digits = _lowered(self.digits, top - self.top) + _lowered(other.digits, top - other.top)
+        top, digits = np.maximum(self.top, other.top), np.empty_like(self.digits)
+        for part in _pieces(top.size):
+            digits[:, part] = sum(
+                _lowered(one.digits[:, part], top[part] - one.top[part]) for one in (self, other)
+            )
         return ExactSum(digits, top, special, self.shape)
 
     @classmethod
@@ -92,15 +98,9 @@ class ExactSum:
 
     def value(self) -> FloatArray:
         """The sum, rounded to float64, in the shape of the addends."""
-        high, middle, low = self.digits
-        middle = middle + (low >> _BITS)
-        low = low & _MASK
-        high = high + (middle >> _BITS)
-        middle = middle & _MASK
-        exponent = _BITS * (self.top.astype(np.int32) - 2)
-        total = np.ldexp(high.astype(np.float64), 2 * _BITS) + np.ldexp(middle.astype(np.float64), _BITS)
-        with np.errstate(over="ignore"):
-            rounded = np.ldexp(total + low.astype(np.float64), exponent)
+        rounded = np.empty(self.top.size)
+        for part in _pieces(self.top.size):
+            rounded[part] = _rounded(self.digits[:, part], self.top[part])
         if self.special is not None:
             with np.errstate(invalid="ignore"):
                 rounded = rounded + self.special
@@ -116,6 +116,24 @@ class ExactSum:
         """Bytes of the representation."""
         special = 0 if self.special is None else self.special.nbytes
         return self.digits.nbytes + self.top.nbytes + special
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    """Slices of elements that stay in the cache while much is done with each."""
+    return (slice(start, start + _PIECE) for start in range(0, size, _PIECE))
+
+
+def _rounded(digits: NDArray[np.int64], top: NDArray[np.int16]) -> FloatArray:
+    """The numbers with these digits."""
+    high, middle, low = digits
+    middle = middle + (low >> _BITS)
+    low = low & _MASK
+    high = high + (middle >> _BITS)
+    middle = middle & _MASK
+    exponent = _BITS * (top.astype(np.int32) - 2)
+    total = np.ldexp(high.astype(np.float64), 2 * _BITS) + np.ldexp(middle.astype(np.float64), _BITS)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.ldexp(total + low.astype(np.float64), exponent))
 
 
 def _digits(x: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
@@ -142,18 +160,17 @@ def _digits(x: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
 
 def _lowered(digits: NDArray[np.int64], places: NDArray[np.int16]) -> NDArray[np.int64]:
     """The digits seen from a top that is higher by ``places``; what falls off the end is dropped."""
-    moved = places > 0
-    if not moved.any():
+    if not places.any():
         return digits
-    lowered = digits.copy()
-    steps = places[moved]
-    columns = digits[:, moved]
-    shifted = np.zeros_like(columns)
-    for source in range(_KEPT):
-        for row in range(source + 1, _KEPT):
-            shifted[row] += np.where(steps == row - source, columns[source], 0)
-    lowered[:, moved] = shifted
-    return lowered
+    high, middle, low = digits
+    none, one, two = (places == steps for steps in range(_KEPT))
+    return np.stack(
+        [
+            np.where(none, high, 0),
+            np.where(none, middle, np.where(one, high, 0)),
+            np.where(none, low, np.where(one, middle, np.where(two, high, 0))),
+        ]
+    )
 
 
 def _add_special(a: FloatArray | None, b: FloatArray | None) -> FloatArray | None:

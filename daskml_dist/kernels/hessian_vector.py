@@ -12,7 +12,7 @@ from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.losses import Loss
-from daskml_dist.types import Chunk, FloatArray
+from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 
 @final
@@ -33,16 +33,17 @@ class HessianVector(Kernel[FloatArray]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        along = [self.point.at(vector[None]) for vector in self.vectors]
+        along = [_Along.of(self.point.at(vector[None])) for vector in self.vectors]
+        at = _Along.of(self.point)
         products = np.zeros((len(along), *self.point.w.shape))
         sums = np.zeros((len(along), len(self.point.w)))
         for where, x in blocks(chunk.X, margins=len(self.point.w)):
-            z = x @ self.point.w.T + self.point.raw_intercept  # (B, K)
+            z = at.margins(x)
             if chunk.offset is not None:
                 z += chunk.offset[where][:, None]
             weight = None if chunk.weight is None else chunk.weight[where]
             for m, direction in enumerate(along):
-                changes = self._changes(chunk.y[where], z, x @ direction.w.T + direction.raw_intercept)
+                changes = self._changes(chunk.y[where], z, direction.margins(x))
                 if weight is not None:
                     changes = weighted(weight[:, None], changes)
                 products[m] += changes.T @ x
@@ -63,3 +64,20 @@ class HessianVector(Kernel[FloatArray]):
 
     def finish(self, total: Total) -> FloatArray:
         return total.sums["products"]
+
+
+@final
+@dataclass(frozen=True)
+class _Along:
+    """The margins of rows; coefficients as products with sparse rows want them."""
+
+    w: FloatArray  # (p, K)
+    intercept: FloatArray  # (K,)
+
+    @classmethod
+    def of(cls, point: Point) -> _Along:
+        return cls(np.ascontiguousarray(point.w.T), point.raw_intercept)
+
+    def margins(self, x: AnyArray) -> FloatArray:
+        """(B, K)"""
+        return np.asarray(x @ self.w + self.intercept)

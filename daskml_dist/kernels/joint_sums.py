@@ -27,9 +27,10 @@ class JointSums:
         if ask.factor is not None:
             raise UnsupportedCombination("The radius of a joint loss is not known: ask without a factor.")
         point = ask.point
-        self.ask, self.point = ask, point
+        self.ask, self.point, self.shift = ask, point, point.raw_intercept
         self.margins, self.p = point.w.shape
         q = self.p + point.intercept
+        self.w = np.ascontiguousarray(point.w.T)  # products with sparse rows would copy it anew each time
         self.value, self.slopes = 0.0, np.zeros(self.margins)
         self.gradient = np.zeros(point.w.shape)
         self.trials = np.zeros(len(ask.steps))
@@ -42,7 +43,7 @@ class JointSums:
 
     def add(self, x: FloatArray, y: FloatArray, weight: FloatArray | None, offset: FloatArray | None) -> None:
         """Add a block: x (B, p), y (B,), weight and offset (B,) or None; an offset goes to all margins."""
-        z = x @ self.point.w.T + self.point.raw_intercept
+        z = x @ self.w + self.shift
         if offset is not None:
             z += offset[:, None]
         value, slope, chances = self.ask.loss.value_slope_curvature(y, z)

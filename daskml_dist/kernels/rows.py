@@ -15,7 +15,8 @@ from scipy.sparse import csr_array, issparse, vstack
 from daskml_dist.kernels.blocks import row_blocks
 from daskml_dist.types import AnyArray, FloatArray
 
-_SPARSE_ROWS = 1 << 16  # of a sparse block, for one margin: what is kept for each row stays small
+_SPARSE_ROWS = 1 << 16  # of a sparse block: what is kept for each row stays small
+_SPARSE_MARGINS = 1 << 19  # the same of the margins of all rows
 _DENSE = 0.1  # share of entries from which on a product of dense rows is faster than one of sparse rows
 
 
@@ -45,7 +46,7 @@ def blocks(
     if dense or not issparse(X):
         yield from row_blocks(X, at_least)
         return
-    rows = max(_SPARSE_ROWS // margins, 1)
+    rows = min(_SPARSE_ROWS, max(_SPARSE_MARGINS // margins, 1))
     if X.shape[0] <= rows:
         yield slice(0, X.shape[0]), X
     else:
