@@ -75,7 +75,7 @@ def cross(
         folds = settle_folds(hands, rule)
         grid = _grid(training, penalties, hands, table, found, factors, folds, streamed)
         whole = grid.problems[0][-1]
-        solver = solver or automatic(whole)
+        solver = solver or automatic(whole, alone=False)
         log = Log(training, hands, whole, solver)
         met = _meet(grid, solver, hands, log)
         width = len(grid.views)

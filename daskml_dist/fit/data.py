@@ -26,7 +26,6 @@ def read(
         multi_output=training.multi_output,
         lengths=lengths,
         estimator=training.name,
-        sparse=training.sparse,
     )
     return inputs.made_lazy(table) if training.scheduler not in (None, "threads") else table
 

@@ -36,7 +36,6 @@ class Training:
     class_weight : given the classes and their weight sums and counts, a factor for each class; or None.
     multi_output : whether y may have several columns.
     cv : the rule of a cross-validation, or None.
-    sparse : whether X may be sparse.
     scheduler : see ``cluster.connect``.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
@@ -63,7 +62,6 @@ class Training:
     checkpoint: str | None = None
     verbose: int = 1
     patience: Patience | None = None
-    sparse: bool = True
 
 
 @final

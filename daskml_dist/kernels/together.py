@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from daskml_dist.kernels._base import Kernel, Part, Total
+from daskml_dist.kernels._base import Kernel, Part, Question, Total
 from daskml_dist.kernels.stacked_sweep import swept
 from daskml_dist.kernels.sweep import Sweep
 from daskml_dist.kernels.view import View, views_of
@@ -16,18 +16,23 @@ from daskml_dist.types import Chunk
 @final
 @dataclass(frozen=True)
 class Together(Kernel[tuple[Any, ...]]):
-    """Each kernel asks about the rows that it sees in its own view; the answers come in the same order.
+    """Each question is about the rows that it sees in its own view; the answers come in the same order.
 
     Attributes
     ----------
-    kernels : what is asked.
+    questions : what is asked.
     views : what each of them sees.
     folds : of the splits that the views speak of, or None.
     """
 
-    kernels: tuple[Kernel[Any], ...]
+    questions: tuple[Question[Any], ...]
     views: tuple[View, ...]
     folds: Folds | None = None
+
+    @property
+    def kernels(self) -> list[Kernel[Any]]:
+        """Those of the questions."""
+        return [question.kernel for question in self.questions]
 
     def chunk(self, chunk: Chunk) -> Part:
         seen, _ = views_of(self.views, chunk, self.folds)
@@ -59,15 +64,10 @@ class Together(Kernel[tuple[Any, ...]]):
                 name.removeprefix(start): value for name, value in named.items() if name.startswith(start)
             }
 
-        return tuple(
-            kernel.finish(
-                Total(
-                    total.rows,
-                    total.n_chunks,
-                    own(total.sums, k),
-                    own(total.maxima, k),
-                    {key: value for (owner, key), value in total.gathered.items() if owner == k},
-                )
-            )
-            for k, kernel in enumerate(self.kernels)
-        )
+        answers = []
+        for k, question in enumerate(self.questions):
+            gathered = {key: value for (owner, key), value in total.gathered.items() if owner == k}
+            mine = Total(total.rows, total.n_chunks, own(total.sums, k), own(total.maxima, k), gathered)
+            told = question.kernel.finish(mine)
+            answers.append(told if question.then is None else question.then(told))
+        return tuple(answers)

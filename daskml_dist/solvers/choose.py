@@ -38,8 +38,11 @@ def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
     return solver
 
 
-def automatic(problem: Problem) -> Solver:
-    """The solver for a problem that is known to the number of its rows; refuses what none can do."""
+def automatic(problem: Problem, *, alone: bool = True) -> Solver:
+    """The solver for a problem that is known to the number of its rows; refuses what none can do.
+
+    Where it is not ``alone``, but one of many that are solved at once, large matrices are avoided.
+    """
     loss, parameters, smooth = problem.loss, problem.parameters, problem.penalty.smooth
     if problem.sparse and parameters > MOST_SPARSE and not smooth:
         raise UnsupportedCombination(
@@ -61,7 +64,8 @@ def automatic(problem: Problem) -> Solver:
     if isinstance(loss, ScaledLoss):
         return ProgressiveNewton()
     if isinstance(loss, JointLoss) and smooth and parameters > MOST_JOINT_PARAMETERS:
-        return BlockLBFGS() if parameters**2 <= MOST_ELEMENTS * loss.margins else TrustRegionNewton()
+        few = alone and parameters**2 <= MOST_ELEMENTS * loss.margins
+        return BlockLBFGS() if few else TrustRegionNewton()
     if smooth and parameters > (SPARSE_HESSIAN if problem.sparse else MOST_PARAMETERS):
         return TrustRegionNewton()
     return DampedNewton() if problem.rows < FEW_ROWS * parameters else ProgressiveNewton()

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import InvalidData, UnsupportedCombination
 from daskml_dist.kernels import (
     FoldFactors,
     FoldFactorsAnswer,
@@ -21,6 +21,7 @@ from daskml_dist.kernels import (
     Question,
 )
 from daskml_dist.kernels.tsqr import factor
+from daskml_dist.solvers import least_squares
 from daskml_dist.solvers._base import Problem, Solution, State, Turn
 from daskml_dist.solvers.least_squares import GLIMPSED, of_factor, of_moments, small
 from daskml_dist.solvers.normal import Centred, Normal
@@ -187,6 +188,13 @@ Asking = Generator[Turn, Any, FoldSums]
 
 def fold_sums(problem: Problem) -> Asking:
     """Ask for the sums over the folds of a problem, in one pass."""
+    most = least_squares.MOST_FEATURES
+    if problem.features > most:
+        raise UnsupportedCombination(
+            f"X has {problem.features} features. A search for a penalty of least squares keeps p x p numbers "
+            f"of each fold, and supports up to {most} features. Use fewer features, or fit Ridge with each "
+            "penalty to the parts of train_test_split."
+        )
     x_shift, y_shift = np.zeros(problem.features), np.zeros(problem.targets)
     if problem.intercept:
         glimpse: GlimpseAnswer = yield Turn(Question(Glimpse(GLIMPSED)), State())

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from daskml_dist.kernels import Judgement, Kernel, Point, Question, Sweep, Together, Verdict, View
+from daskml_dist.kernels import Judgement, Point, Question, Sweep, Together, Verdict, View
 from daskml_dist.solvers._base import Conversation, Progress, Solution, State, Turn
 from daskml_dist.splits import Folds
 
@@ -52,7 +52,7 @@ def together(members: Sequence[Member], folds: Folds | None, passes: int = 0) ->
 
     Parameters
     ----------
-    members : who takes part. Their questions have nothing that is to be done with the answer.
+    members : who takes part.
     folds : of the splits that the views speak of.
     passes : how many were made before.
     """
@@ -88,28 +88,27 @@ class _Seat:
             self._solution, self.question = stop.value, None
             self.progress = stop.value.state.progress
             return False
-        assert turn.question.then is None
         self.question, self.progress = turn.question, turn.state.progress
         return True
 
-    def asks(self) -> list[tuple[Kernel[Any], View]]:
+    def asks(self) -> list[tuple[Question[Any], View]]:
         """The question, and that of how the model does which it evaluates."""
         assert self.question is not None
         kernel, judge = self.question.kernel, self.member.judged
-        asked: list[tuple[Kernel[Any], View]] = [(kernel, self.member.view)]
+        asked: list[tuple[Question[Any], View]] = [(self.question, self.member.view)]
         if judge is not None and isinstance(kernel, Sweep):
-            asked.append((Judgement(kernel.point), judge))
+            asked.append((Question(Judgement(kernel.point)), judge))
         return asked
 
-    def asks_to_be_judged(self) -> tuple[Kernel[Any], View]:
+    def asks_to_be_judged(self) -> tuple[Question[Any], View]:
         """How the model does that was found."""
         assert self.member.judged is not None and self._point is not None
-        return Judgement(self._point), self.member.judged
+        return Question(Judgement(self._point)), self.member.judged
 
-    def hear(self, kernel: Kernel[Any], answer: Any) -> None:
+    def hear(self, question: Question[Any], answer: Any) -> None:
         """Take an answer."""
-        if isinstance(kernel, Judgement):
-            self._verdict = kernel.point, answer
+        if isinstance(question.kernel, Judgement):
+            self._verdict = question.kernel.point, answer
         else:
             self._reply = answer
 
@@ -130,13 +129,16 @@ class _Seat:
 
 
 def _pass(
-    asked: Sequence[tuple[_Seat, Kernel[Any], View]], table: Sequence[_Seat], folds: Folds | None, passes: int
+    asked: Sequence[tuple[_Seat, Question[Any], View]],
+    table: Sequence[_Seat],
+    folds: Folds | None,
+    passes: int,
 ) -> Generator[Turn, Any, None]:
     """One pass over the rows for all of these questions."""
-    kernels, views = tuple(kernel for _, kernel, _ in asked), tuple(view for _, _, view in asked)
-    answers = yield Turn(Question(Together(kernels, views, folds)), State(passes, None, _progress(table)))
-    for (seat, kernel, _), answer in zip(asked, answers, strict=True):
-        seat.hear(kernel, answer)
+    _, questions, views = zip(*asked, strict=True)
+    answers = yield Turn(Question(Together(questions, views, folds)), State(passes, None, _progress(table)))
+    for (seat, question, _), answer in zip(asked, answers, strict=True):
+        seat.hear(question, answer)
 
 
 def _progress(table: Sequence[_Seat]) -> Progress | None:

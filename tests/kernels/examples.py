@@ -34,11 +34,13 @@ from daskml_dist.kernels import (
     PinballError,
     Point,
     Probabilities,
+    Question,
     RowTally,
     Sample,
     ScoreSketch,
     SquaredError,
     Sweep,
+    SweepAnswer,
     TargetMean,
     TargetSketch,
     TargetSurvey,
@@ -151,7 +153,13 @@ def together() -> Together:
     curved = Sweep(Logistic(), point(), np.ones((1, FEATURES + 1)), (0.5,), hessian=True)
     others = [curved, Judgement(point()), Sample(Logistic(), 0.9, 0.3, 1, three_folds())]
     seen = [*(views[k % 4] for k in range(6)), View(1), View(2, "tested"), View()]
-    return Together((*sweeps, *others), tuple(seen), three_folds())
+    questions = [Question(kernel) for kernel in (*sweeps, *others)]
+    return Together((*questions, Question(curved, _slopes)), (*seen, View(2)), three_folds())
+
+
+def _slopes(answer: SweepAnswer) -> AnyArray:
+    """Something that is to be done with an answer."""
+    return answer.gradient
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ from numpy.testing import assert_allclose
 from scipy.special import expit, log_expit, logsumexp, softmax
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss
 
-from daskml_dist.kernels import CurvatureSample, FoldSurvey, HessianVector, Judgement, Sweep, Together, View
+from daskml_dist.kernels import (
+    CurvatureSample,
+    FoldSurvey,
+    HessianVector,
+    Judgement,
+    Question,
+    Sweep,
+    Together,
+    View,
+)
 from daskml_dist.kernels.view import rows_of
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.types import Chunk
@@ -87,7 +96,8 @@ def test_questions_together_are_those_of_each_view(split: int) -> None:
     held = [rows_of(c, np.flatnonzero(folds.tests[split][f])) for c, f in zip(data, fold, strict=True)]
     sweeps = [Sweep(Logistic(), point(seed=seed)) for seed in range(5)]
     view = View(split, "trained on", (0.5, 2.0))
-    asked = Together((*sweeps, Judgement(point())), (*[view] * 5, View(split, "tested")), folds)
+    questions = [Question(kernel) for kernel in (*sweeps, Judgement(point()))]
+    asked = Together(tuple(questions), (*[view] * 5, View(split, "tested")), folds)
     *told, verdict = ask(asked, data)
     weighed = [replace(c, weight=c.weight * np.where(c.y == 1, 2.0, 0.5)) for c in seen]
     for sweep, found in zip(sweeps, told, strict=True):

@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import linear_model as sk
+from sklearn import svm
 
 from daskml_dist.cluster import memory
 from daskml_dist.errors import InvalidData, NonFiniteData, UnsupportedCombination
@@ -20,13 +21,18 @@ from daskml_dist.linear_model import (
     GammaRegressor,
     GeneralizedLinearRegressor,
     Lasso,
+    LassoCV,
     LinearRegression,
+    LinearSVC,
+    LinearSVR,
     LogisticRegression,
+    LogisticRegressionCV,
     PoissonRegressor,
     Ridge,
+    RidgeCV,
     TweedieRegressor,
 )
-from daskml_dist.solvers import choose
+from daskml_dist.solvers import choose, least_squares
 from tests.linear_model.problems import chunked, rows
 
 N, P = 900, 40
@@ -267,6 +273,87 @@ def test_many_features_need_no_hessian(name: str, pieces: int, backend: str) -> 
     assert model.n_passes_ == len(asked) == model.history_[-1]["passes"]
 
 
+KINDS = np.digitize(WIDE_MARGIN, np.quantile(WIDE_MARGIN, [0.3, 0.6]))
+
+
+@pytest.fixture
+def few_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``few``, for several classes."""
+    monkeypatch.setattr(choose, "MOST_JOINT_PARAMETERS", 100)
+    monkeypatch.setattr(choose, "MOST_ELEMENTS", 100)
+
+
+@pytest.mark.usefixtures("few_of_classes")
+@pytest.mark.parametrize("pieces", [1, 3, 17])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_several_classes_of_many_features(pieces: int, intercept: bool, backend: str) -> None:
+    data = (WIDE, KINDS) if pieces == 1 else (in_blocks(WIDE, pieces), chunked(KINDS, pieces))
+    model = LogisticRegression(C=3.0, fit_intercept=intercept, max_iter=1000, **TIGHT).fit(*data)
+    assert {row["question"] for row in model.history_} == {"Sweep", "HessianVector"}
+    other = sk.LogisticRegression(C=3.0, fit_intercept=intercept, **NEWTON).fit(WIDE, KINDS)
+    assert_allclose(model.coef_, other.coef_, rtol=1e-6, atol=1e-6)
+    assert_allclose(model.intercept_, np.ravel(other.intercept_), atol=1e-6)
+    assert model.gap_ <= 1e-14 or model.gap_kind_ == "estimate"
+
+
+@pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs", "newton-cg"])
+def test_every_solver_for_several_classes(solver: str) -> None:
+    model = LogisticRegression(solver=solver, tol=1e-12, max_iter=1000, verbose=0).fit(WIDE, KINDS)
+    other = sk.LogisticRegression(**NEWTON).fit(WIDE, KINDS)
+    assert_allclose(model.coef_, other.coef_, rtol=0, atol=2e-5 * np.abs(other.coef_).max())
+
+
+def assert_scores(model: Any, other: Any) -> None:
+    assert model.scores_.keys() == other.scores_.keys()
+    for label, scores in model.scores_.items():
+        assert_allclose(scores, other.scores_[label], rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton-cg"])
+@pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
+def test_cross_validation_of_sparse_rows(solver: str, y: Any) -> None:
+    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-12, "max_iter": 1000, "verbose": 0}
+    model = LogisticRegressionCV(solver=solver, **settings).fit(WIDE, y)
+    dense = LogisticRegressionCV(solver=solver, **settings).fit(WIDE.toarray(), y)
+    assert_allclose(model.coef_, dense.coef_, rtol=0, atol=1e-5 * np.abs(dense.coef_).max())
+    assert_scores(model, dense)
+    assert_array_equal(model.C_, dense.C_)
+
+
+@pytest.mark.usefixtures("few_of_classes", "few")
+@pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
+def test_cross_validation_of_many_features(y: Any) -> None:
+    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-12, "max_iter": 1000, "verbose": 0}
+    model = LogisticRegressionCV(**settings).fit(WIDE, y)
+    other = LogisticRegressionCV(solver="newton", **settings).fit(WIDE, y)
+    assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-5 * np.abs(other.coef_).max())
+    assert_scores(model, other)
+
+
+SMOOTH_SVMS: dict[str, tuple[Any, Any, Any]] = {
+    "classes": (LinearSVC, svm.LinearSVC, (WIDE_LABELS, {})),
+    "each class against the rest": (LinearSVC, svm.LinearSVC, (KINDS, {})),
+    "reals": (
+        LinearSVR,
+        svm.LinearSVR,
+        (WIDE_MARGIN, {"loss": "squared_epsilon_insensitive", "epsilon": 0.1}),
+    ),
+}
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("name", SMOOTH_SVMS)
+def test_support_vector_machines_of_many_features(name: str, backend: str) -> None:
+    ours, theirs, (y, settings) = SMOOTH_SVMS[name]
+    other = quiet(
+        theirs(dual=False, tol=1e-11, max_iter=100_000, **settings), scipy.sparse.csr_matrix(WIDE), y
+    )
+    for data in ((WIDE, y), (in_blocks(WIDE, 3), chunked(y, 3))):
+        model = ours(tol=1e-10, max_iter=2000, verbose=0, **settings).fit(*data)
+        assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-4 * np.abs(other.coef_).max())
+        assert_allclose(model.intercept_, other.intercept_, rtol=0, atol=1e-4)
+
+
 @pytest.mark.usefixtures("few")
 def test_the_same_bits_on_threads_and_on_a_cluster(client: Any) -> None:
     lazy, y = in_blocks(WIDE, 7), chunked(WIDE_LABELS, 7)
@@ -309,7 +396,7 @@ def test_separated_classes_without_a_penalty_are_noticed() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_what_cannot_be_done_with_sparse_rows_is_refused() -> None:
+def test_what_cannot_be_done_with_sparse_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TypeError, match="Sparse data was passed for y"):
         Ridge(verbose=0).fit(X, scipy.sparse.csr_array(REALS[:, None]))
     for model in (
@@ -319,6 +406,12 @@ def test_what_cannot_be_done_with_sparse_rows_is_refused() -> None:
     ):
         with pytest.raises(UnsupportedCombination, match="150 features, and the penalty is.*up to 100"):
             model.fit(WIDE, WIDE_LABELS)
+    with pytest.raises(UnsupportedCombination, match="150 features, and the loss 'hinge' has kinks"):
+        LinearSVC(loss="hinge", verbose=0).fit(WIDE, WIDE_LABELS)
+    monkeypatch.setattr(least_squares, "MOST_FEATURES", 100)
+    for model in (RidgeCV(cv=3), RidgeCV(), LassoCV()):
+        with pytest.raises(UnsupportedCombination, match="X has 150 features. A search.* up to 100 features"):
+            model.fit(WIDE, WIDE_MARGIN)
     with pytest.raises(InvalidData, match=r"0 sample\(s\)"):
         Ridge(verbose=0).fit(X[:0], REALS[:0])
     with pytest.raises(ValueError, match="X has 39 features, but Ridge is expecting 40"):
