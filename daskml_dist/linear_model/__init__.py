@@ -3,6 +3,7 @@
 from daskml_dist.linear_model.elastic_net import ElasticNet, Lasso
 from daskml_dist.linear_model.gamma import GammaRegressor
 from daskml_dist.linear_model.generalized import GeneralizedLinearRegressor
+from daskml_dist.linear_model.huber import HuberRegressor
 from daskml_dist.linear_model.lasso_cv import ElasticNetCV, LassoCV
 from daskml_dist.linear_model.least_squares import LinearRegression, Ridge
 from daskml_dist.linear_model.linear_svc import LinearSVC
@@ -21,6 +22,7 @@ __all__ = [
     "ElasticNetCV",
     "GammaRegressor",
     "GeneralizedLinearRegressor",
+    "HuberRegressor",
     "Lasso",
     "LassoCV",
     "LinearRegression",

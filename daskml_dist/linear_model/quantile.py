@@ -91,11 +91,6 @@ class QuantileRegressor(LinearRegressor):
         """r2."""
         return self._score(replace(self._training(), loss=Squared()), X, y, sample_weight)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = False
-        return tags
-
     def _training(self) -> Training:
         return Training(
             name=type(self).__name__,

@@ -59,6 +59,8 @@ class Huber(ScaledLoss):
         self, y: FloatArray, z: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         value, slope, u = self._parts(y, z)
+        if not self.scale > 0.0:
+            return value, slope, np.zeros_like(z)
         return value, slope, np.where(np.abs(u) < self.epsilon, 2.0 / self.scale, 0.0)
 
     def scale_slope(self, y: FloatArray, z: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import lstsq
 
 from daskml_dist.kernels import Point
 from daskml_dist.solvers._base import Problem
@@ -10,7 +11,8 @@ from daskml_dist.solvers.box_lasso import BoxLasso
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import FloatArray
 
-_LEAST_SCALE = 0.1  # of a scale is left by a step: a perfect fit has none, and the loss no value there
+_SINGULAR = 1e-14  # of the largest singular value: what is below is rounding
+_MOST_TIMES = 10.0  # smaller or larger is a scale after a step: near a perfect fit the model knows no end
 
 
 def model_step(
@@ -18,8 +20,8 @@ def model_step(
 ) -> tuple[FloatArray, float]:
     """(q,) step d and decrease of g'd + d'Bd / 2 + penalty, where B is the metric.
 
-    Newton's step where the penalty is smooth and a scale stays above zero, otherwise that of the proximal
-    Newton method (Lee, Sun and Saunders 2014, "Proximal Newton-type methods", equation 2.5).
+    Newton's step where the penalty is smooth, as far as a scale that is learned may change; otherwise that of
+    the proximal Newton method (Lee, Sun and Saunders 2014, "Proximal Newton-type methods", equation 2.5).
 
     Parameters
     ----------
@@ -27,29 +29,47 @@ def model_step(
     point : where.
     gradient : (q,) of the smooth part of F there.
     """
+    if not problem.penalty.smooth:
+        return _in_box(problem, point, gradient, metric)
+    step = -metric.solve(gradient)
+    if point.scale is not None:
+        scale = float(point.scale[0])
+        change = float(np.clip(step[-1], scale / _MOST_TIMES - scale, scale * _MOST_TIMES - scale))
+        if change != step[-1]:
+            return _to_scale(change, gradient, metric)
+    return step, -0.5 * float(gradient @ step)
+
+
+def _in_box(problem: Problem, point: Point, gradient: FloatArray, metric: Metric) -> tuple[FloatArray, float]:
+    """The minimum of the model with a penalty that is not smooth."""
     theta, penalty, m = point.theta[0], problem.penalty, problem.penalised
-    least = None if point.scale is None else _LEAST_SCALE * float(point.scale[0])
-    if penalty.smooth:
-        step = -metric.solve(gradient)
-        if least is None or theta[-1] + step[-1] >= least:
-            return step, -0.5 * float(gradient @ step)
     B = metric.matrix
-    scale = np.sqrt(np.diag(B))
+    unit = np.sqrt(np.diag(B))
     l1 = _extended(penalty.l1, m, theta.size, 0.0)
-    lower = _extended(penalty.lower, m, theta.size, -np.inf)
-    if least is not None:
-        lower[-1] = least
     box = BoxLasso(
-        B / np.outer(scale, scale),
-        (B @ theta - gradient) / scale,
-        l1 / scale,
-        lower * scale,
-        _extended(penalty.upper, m, theta.size, np.inf) * scale,
+        B / np.outer(unit, unit),
+        (B @ theta - gradient) / unit,
+        l1 / unit,
+        _extended(penalty.lower, m, theta.size, -np.inf) * unit,
+        _extended(penalty.upper, m, theta.size, np.inf) * unit,
     )
-    end = box.minimum(theta * scale) / scale
+    end = box.minimum(theta * unit) / unit
     step = end - theta
     change = float(gradient @ step) + 0.5 * float(step @ B @ step) + float(l1 @ (np.abs(end) - np.abs(theta)))
     return step, -change
+
+
+def _to_scale(change: float, gradient: FloatArray, metric: Metric) -> tuple[FloatArray, float]:
+    """The minimum of the model among steps that change the scale, the last parameter, by so much.
+
+    Near a perfect fit the model hardly bends in many directions; of all minima the nearest is taken.
+    """
+    B = metric.matrix
+    unit = np.sqrt(np.diag(B)[:-1])
+    pull = (gradient[:-1] + change * B[:-1, -1]) / unit
+    solved = lstsq(B[:-1, :-1] / np.outer(unit, unit), -pull, cond=_SINGULAR, lapack_driver="gelsd")[0]
+    step = np.append(solved / unit, change)
+    return step, -float(gradient @ step) - 0.5 * float(step @ B @ step)
 
 
 def _extended(part: float | FloatArray, m: int, q: int, rest: float) -> FloatArray:

@@ -25,12 +25,11 @@ from daskml_dist.solvers.descent import STALLED, TRIAL_STEPS, Evaluation, Line
 from daskml_dist.solvers.lower_model import LowerModel, Told
 from daskml_dist.solvers.narrowed import Known, Look, convexity
 from daskml_dist.solvers.pilot import weighted_mean
-from daskml_dist.solvers.progressive_newton import SAMPLE_BYTES, sample_for
+from daskml_dist.solvers.progressive_newton import SAMPLE_BYTES, SMALL_ELEMENTS, sample_for
 from daskml_dist.types import Chunk, FloatArray
 
 NEAR_ROWS = 5000  # at least so many rows go into a linear program, and
 NEAR_A_PARAMETER = 50  # so many for each parameter
-SMALL_ELEMENTS = 1 << 20  # of X: solved in one task, and verified
 _NARROWER = 1 / 8
 _ENOUGH = 0.4  # of the tolerance is what the last width should cost
 _FILLED = 0.25  # of the rows of a program, those that may be within the smoothed kinks

@@ -16,6 +16,7 @@ from daskml_dist.solvers.metric import Metric
 from daskml_dist.types import Chunk, FloatArray
 
 _GRADIENTS = 10  # that cost about as much as a Hessian
+_EXACT = 1e-12  # gap to which data are solved that are in the sample as a whole
 UNTRUSTED = 0.2  # contraction from which on the minimum over the sample is a worse start than none
 
 
@@ -55,10 +56,11 @@ class Pilot:
         """The same around a given centre, and from the minimum of a similar problem where there is one."""
         assert sample.X is not None
         rows = sample.X.shape[0]
+        whole = rows >= self.problem.rows
         problem = replace(
             self.problem,
-            tol=max(1e-2 * self.problem.parameters / rows, 1e-9),
-            max_passes=50,
+            tol=min(self.problem.tol, _EXACT) if whole else max(1e-2 * self.problem.parameters / rows, 1e-9),
+            max_passes=500 if whole else 50,
             certify=False,
             streamed=False,
         )
@@ -71,7 +73,7 @@ class Pilot:
             near = _solve(problem, origin, few, null_value)
         start = _solve(problem, origin if near is None else near, sample, null_value, near=near is not None)
         told = _told(problem, start, sample, null_value)
-        if told.contraction <= UNTRUSTED:
+        if whole or told.contraction <= UNTRUSTED:
             return told
         return replace(told, point=origin, hessian=_hessian(problem, origin, sample))
 

@@ -16,6 +16,7 @@ from daskml_dist.solvers.surrogate_descent import FAILED, descend_by_surrogates
 CHEAP_PARAMETERS = 24  # up to here a pass with Hessian costs at most two without
 CHEAP_FLOPS = 5e8  # rows q^2: up to here it is a matter of a tenth of a second
 SAMPLE_BYTES = 1 << 28
+SMALL_ELEMENTS = 1 << 20  # of X: solved in one task, and verified
 DOUBTFUL = 0.05  # contraction from which on the sample lacks rows that matter: rare columns, far outliers
 MOST_OF_ALL = 0.7  # share of the rows up to which a sample of them is worth a model of its own
 
@@ -72,7 +73,12 @@ def _surrogate_share(problem: Problem) -> float:
 
 
 def sample_for(problem: Problem) -> Sample:
-    """A sample that is large enough for a start within reach and small enough for one task."""
+    """A sample that is large enough for a start within reach and small enough for one task.
+
+    Of small data with a scale to be learned it has all rows: near a perfect fit many steps are needed.
+    """
+    if isinstance(problem.loss, ScaledLoss) and problem.rows * problem.features <= SMALL_ELEMENTS:
+        return Sample(problem.loss, 1.0, 1.0, problem.seed)
     size = sample_rows(problem)
     events, others = problem.events, problem.rows - problem.events
     few = min(events, others)

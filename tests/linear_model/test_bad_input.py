@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from daskml_dist.errors import InvalidData, NonFiniteData, UnsupportedCombination, UnsupportedParameter
 from daskml_dist.linear_model import (
+    HuberRegressor,
     LinearRegression,
     LinearSVC,
     LinearSVR,
@@ -27,7 +28,7 @@ RNG = np.random.default_rng(0)
 X = RNG.standard_normal((N, 3))
 LABELS = (X[:, 0] + RNG.standard_normal(N) > 0).astype(int)
 ESTIMATORS = [LinearRegression, Ridge, LogisticRegression, PoissonRegressor]
-WITH_KINKS = [LinearSVC, LinearSVR, QuantileRegressor]
+OTHERS = [HuberRegressor, LinearSVC, LinearSVR, QuantileRegressor]
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
@@ -44,7 +45,7 @@ def _with(array: Any, row: int, value: Any, column: int | None = None) -> Any:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     ("estimator", "part"),
-    [(estimator, part) for estimator in ESTIMATORS + WITH_KINKS for part in ("X", "y", "sample_weight")]
+    [(estimator, part) for estimator in ESTIMATORS + OTHERS for part in ("X", "y", "sample_weight")]
     + [(LogisticRegression, "offset"), (PoissonRegressor, "offset")],
 )
 def test_values_that_are_not_finite_are_found(estimator: Any, part: str, value: float, backend: str) -> None:
@@ -163,7 +164,7 @@ def test_combinations_are_refused_in_words() -> None:
             Ridge(alpha=alpha, verbose=0).fit(X, y)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS + WITH_KINKS)
+@pytest.mark.parametrize("estimator", ESTIMATORS + OTHERS)
 def test_an_unfitted_model_says_so(estimator: Any) -> None:
     for given in (X, _cut(X)):
         with pytest.raises(NotFittedError, match=f"This {estimator.__name__} instance is not fitted yet"):
@@ -238,7 +239,7 @@ def test_weights_of_any_size(estimator: Any, name: str, backend: str) -> None:
     assert difference(model, expected) < 1e-8
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS + WITH_KINKS)
+@pytest.mark.parametrize("estimator", ESTIMATORS + OTHERS)
 def test_a_width_that_was_not_learned_is_refused(estimator: Any) -> None:
     model = estimator(verbose=0).fit(X, LABELS)
     text = re.escape(f"X has 2 features, but {estimator.__name__} is expecting 3 features as input")

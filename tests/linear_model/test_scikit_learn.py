@@ -7,11 +7,13 @@ from typing import Any
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from daskml_dist import linear_model
 from daskml_dist.linear_model import (
     ElasticNet,
     ElasticNetCV,
     GammaRegressor,
     GeneralizedLinearRegressor,
+    HuberRegressor,
     Lasso,
     LassoCV,
     LinearRegression,
@@ -51,7 +53,12 @@ ESTIMATORS = [
     LinearSVR(epsilon=0.1),
     LinearSVR(loss="squared_epsilon_insensitive"),
     QuantileRegressor(alpha=0.1),
+    HuberRegressor(),
 ]
+
+
+def test_every_estimator_is_checked() -> None:
+    assert {type(model).__name__ for model in ESTIMATORS} == set(linear_model.__all__)
 
 
 @parametrize_with_checks(ESTIMATORS)
