@@ -48,6 +48,19 @@ def mnist(folder: Path, *, digit: int, scale: float) -> Real:
     return Real("logistic", X, y.astype(float))
 
 
+def mnist_digits(folder: Path) -> tuple[Any, Any]:
+    """All ten digits, pixels from 0 to 255."""
+    X = _idx(folder / "mnist" / "train-images-idx3-ubyte.gz").reshape(-1, 784).astype(float)
+    return X, _idx(folder / "mnist" / "train-labels-idx1-ubyte.gz")
+
+
+def letter(folder: Path) -> tuple[Any, Any]:
+    """Capital letters by 16 integer features."""
+    data = pd.read_csv(folder / "letter" / "letter.csv.gz")
+    y = data.pop("lettr").to_numpy(dtype=str)
+    return data.to_numpy(dtype=float), y
+
+
 def kddcup99(folder: Path) -> Real:
     """An attack or not; factors one-hot, numbers raw."""
     names = (folder / "kddcup99" / "columns.txt").read_text(encoding="utf-8").split()

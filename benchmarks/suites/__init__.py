@@ -13,6 +13,8 @@ NAMES = (
     "logistic_speed",
     "logistic_cv",
     "lasso_cv",
+    "l1_logistic",
+    "several_classes",
     "small_fit",
     "tasks_and_bytes",
     "roofline",

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from daskml_dist import inputs
-from daskml_dist.cluster import connect
+from daskml_dist.cluster import Hands, connect
 from daskml_dist.fit.data import read, settle
+from daskml_dist.fit.log import Log
+from daskml_dist.fit.meeting import meet
 from daskml_dist.fit.spine import talk
 from daskml_dist.fit.surveying import against_rest, survey_labels
 from daskml_dist.fit.training import Interrupted, Outcome, Training
-from daskml_dist.solvers import automatic, named
-from daskml_dist.types import AnyArray
+from daskml_dist.kernels import Coding, View
+from daskml_dist.solvers import (
+    Judged,
+    ManyConversation,
+    Meeting,
+    Member,
+    Problem,
+    Solution,
+    Solver,
+    State,
+    automatic,
+    named,
+    together,
+)
+from daskml_dist.types import AnyArray, Table
+
+_GATHERED_BYTES = 1 << 28  # by the questions of classes that are solved at once, in one task
+
+Asked = tuple[Problem, View]
 
 
 def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -> Outcome:
     """Train a model for two classes, or one for each class against the rest: (K, p) and (K,).
 
-    X is placed once, and labels are coded anew for each class where they are read. Where several models are
-    asked for and one of them is interrupted, there is no outcome.
+    X is placed once. Where there are several classes, one pass answers for many of them; with checkpoints
+    they are solved one after the other. Where such a training is interrupted, there is no outcome.
     """
     solver = named(training.solver, training.loss, training.penalty(1.0))
     lazy = inputs.is_lazy(X, y, sample_weight)
@@ -30,31 +50,68 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
         table = read(training, hands, X, y, sample_weight, None)
         streamed = settle(hands, table)
         found, factors = survey_labels(training, hands)
-        outcomes = []
         asked = against_rest(training, table, streamed, found, factors)
-        for number, (problem, coding) in enumerate(asked):
-            hands.code(coding)
-            own = training if len(asked) == 1 else _own(training, number)
-            by = solver or automatic(problem)
-            try:
-                outcomes.append(talk(own, hands, table, problem, found.classes, by))
-            except Interrupted as interruption:
-                raise Interrupted(interruption.outcome if len(asked) == 1 else None) from None
-        return outcomes[0] if len(outcomes) == 1 else joined(outcomes, found.classes)
+        by = solver or automatic(asked[0][0], alone=False)
+        if len(asked) == 1:
+            hands.code(Coding(found.classes, factors))
+            return talk(training, hands, table, asked[0][0], found.classes, by)
+        if training.checkpoint is not None:
+            return _one_by_one(training, hands, table, asked, found.classes, by)
+        hands.code(Coding(found.classes))
+        log = Log(training, hands, asked[0][0], by)
+        met = meet(_in_turn(asked, by), hands, log)
+        solutions = [one.solution for one in met.judged]
+        return _joined(solutions, met.state.passes, asked, found.classes, log.history.rows(), hands.graph)
     finally:
         hands.close()
 
 
-def _own(training: Training, number: int) -> Training:
-    """The training of one class, with checkpoints of its own."""
-    if training.checkpoint is None:
-        return training
-    return replace(training, checkpoint=f"{training.checkpoint}/class-{number}")
+def _in_turn(asked: Sequence[Asked], solver: Solver) -> ManyConversation:
+    """As many classes at once as questions may gather rows for."""
+    room = max(_GATHERED_BYTES // max(solver.gathered_bytes(asked[0][0]), 1), 1)
+    judged: list[Judged] = []
+    state = State()
+    for start in range(0, len(asked), room):
+        members = [Member(solver.solve(problem), view) for problem, view in asked[start : start + room]]
+        met = yield from together(members, None, state.passes)
+        judged += met.judged
+        state = met.state
+    return Meeting(judged, state)
 
 
-def joined(outcomes: list[Outcome], classes: AnyArray) -> Outcome:
-    """One outcome of all problems: passes add up, and the largest gap counts."""
-    states = [outcome.solution.state for outcome in outcomes]
+def _one_by_one(
+    training: Training, hands: Hands, table: Table, asked: Sequence[Asked], classes: AnyArray, solver: Solver
+) -> Outcome:
+    """Each class with checkpoints of its own, and coded anew where labels are read."""
+    outcomes = []
+    for number, (problem, view) in enumerate(asked):
+        factors = None if view.class_weight is None else np.asarray(view.class_weight)
+        hands.code(Coding(classes, factors, one=view.one))
+        own = replace(training, checkpoint=f"{training.checkpoint}/class-{number}")
+        try:
+            outcomes.append(talk(own, hands, table, problem, classes, solver))
+        except Interrupted:
+            raise Interrupted(None) from None
+    solutions = [outcome.solution for outcome in outcomes]
+    history = [
+        {**row, "class": label}
+        for outcome, label in zip(outcomes, classes.tolist(), strict=True)
+        for row in outcome.history
+    ]
+    passes = sum(solution.state.passes for solution in solutions)
+    return _joined(solutions, passes, asked, classes, history, hands.graph)
+
+
+def _joined(
+    solutions: Sequence[Solution],
+    passes: int,
+    asked: Sequence[Asked],
+    classes: AnyArray,
+    history: list[dict[str, Any]],
+    graph: Any,
+) -> Outcome:
+    """One outcome of all problems, of which the largest gap counts."""
+    states = [solution.state for solution in solutions]
     points = [state.point for state in states if state.point is not None]
     reports = [state.progress for state in states if state.progress is not None]
     widest = max(reports, key=lambda report: report.gap)
@@ -65,29 +122,17 @@ def joined(outcomes: list[Outcome], classes: AnyArray) -> Outcome:
         gap_kind=guessed[0] if guessed else widest.gap_kind,
         gradient_norm=float(np.linalg.norm([report.gradient_norm for report in reports])),
     )
-    zero = np.zeros(points[0].w.shape[1])
     point = replace(
         points[0],
         w=np.concatenate([point.w for point in points]),
         b=np.concatenate([point.raw_intercept for point in points]),
-        centre=zero,
+        centre=np.zeros(points[0].w.shape[1]),
     )
-    passes = sum(state.passes for state in states)
     notes = {
         f"{note} (class {label!r} against the rest)": None
-        for outcome, label in zip(outcomes, classes.tolist(), strict=True)
-        for note in outcome.solution.notes
+        for solution, label in zip(solutions, classes.tolist(), strict=True)
+        for note in solution.notes
     }
-    solution = replace(
-        outcomes[0].solution,
-        state=replace(states[0], passes=passes, point=point, progress=progress),
-        converged=all(outcome.solution.converged for outcome in outcomes),
-        hessian=None,
-        notes=tuple(notes),
-    )
-    history = [
-        {**row, "class": label}
-        for outcome, label in zip(outcomes, classes.tolist(), strict=True)
-        for row in outcome.history
-    ]
-    return Outcome(solution, outcomes[0].problem, classes, history, outcomes[-1].graph)
+    converged = all(solution.converged for solution in solutions)
+    solution = Solution(State(passes, point, progress), converged, notes=tuple(notes))
+    return Outcome(solution, asked[0][0], classes, history, graph)

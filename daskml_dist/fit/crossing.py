@@ -11,15 +11,15 @@ import numpy as np
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import InvalidData
-from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import read, settle
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
+from daskml_dist.fit.meeting import meet
 from daskml_dist.fit.surveying import loss_of, survey_labels
-from daskml_dist.fit.training import Interrupted, Training
+from daskml_dist.fit.training import Training
 from daskml_dist.kernels import Coding, FoldSurvey, LabelSurveyAnswer, Question, View
 from daskml_dist.penalties import Penalty
-from daskml_dist.solvers import Grid, Judged, Meeting, Problem, Solver, automatic, named
+from daskml_dist.solvers import Grid, Judged, Problem, automatic, named
 from daskml_dist.splits import Folds, Split
 from daskml_dist.types import AnyArray, FloatArray, Table
 
@@ -77,27 +77,12 @@ def cross(
         whole = grid.problems[0][-1]
         solver = solver or automatic(whole, alone=False)
         log = Log(training, hands, whole, solver)
-        met = _meet(grid, solver, hands, log)
+        met = meet(grid.solve(solver), hands, log)
         width = len(grid.views)
         judged = [met.judged[start : start + width] for start in range(0, len(met.judged), width)]
         return Crossed(judged, found.classes, met.state.passes, log.history.rows(), hands.graph)
     finally:
         hands.close()
-
-
-def _meet(grid: Grid, solver: Solver, hands: Hands, log: Log) -> Meeting:
-    """Hold the conversations of all problems."""
-    status = "failed"
-    try:
-        met = hold(grid.solve(solver), hands, log, lambda state: None)
-        log.heard(met.state, None)
-        status = "converged" if all(one.solution.converged for one in met.judged) else "stopped"
-        return met
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise Interrupted(None) from None
-    finally:
-        log.ended(status)
 
 
 def _grid(

@@ -17,6 +17,7 @@ from daskml_dist.kernels import (
     Question,
     TargetSurvey,
     TargetSurveyAnswer,
+    View,
 )
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Scaled
@@ -33,7 +34,8 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
             problem, coding = _all_classes(training, table, streamed, found, factors)
         else:
             refuse_many_classes(training.name, found.classes)
-            [(problem, coding)] = against_rest(training, table, streamed, found, factors)
+            [(problem, _)] = against_rest(training, table, streamed, found, factors)
+            coding = Coding(found.classes, factors)
         refuse_other_start(problem)
         hands.code(coding)
         return problem, found.classes
@@ -92,8 +94,8 @@ def survey_labels(training: Training, hands: Hands) -> tuple[LabelSurveyAnswer, 
 
 def against_rest(
     training: Training, table: Table, streamed: bool, found: LabelSurveyAnswer, factors: FloatArray | None
-) -> list[tuple[Problem, Coding]]:
-    """A problem, and how labels are coded for it: one for two classes, else one for each against the rest.
+) -> list[tuple[Problem, View]]:
+    """A problem, and how it sees the rows: one for two classes, else one for each class against the rest.
 
     Against the rest, the class weight of the one counts and those of the others do not, as in liblinear.
     """
@@ -105,8 +107,9 @@ def against_rest(
         weights = found.weights if own is None else found.weights * own
         total = float(weights.sum())
         facts = _Facts(found.rows, total, int(found.counts[one]), weights[[one]] / total, found.offset)
-        coding = Coding(found.classes, own, one=None if len(found.classes) == 2 else one)
-        made.append((_problem(training, table, streamed, facts), coding))
+        factor = None if own is None else tuple(own.tolist())
+        view = View(None, class_weight=factor, one=None if len(found.classes) == 2 else one)
+        made.append((_problem(training, table, streamed, facts), view))
     return made
 
 

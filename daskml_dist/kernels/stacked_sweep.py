@@ -53,6 +53,7 @@ def _stacked(asked: Sequence[Asked]) -> list[Part]:
     W = np.stack([sweep.point.w[0] for sweep, _ in asked])  # (K, p)
     shift = np.array([sweep.point.raw_intercept[0] for sweep, _ in asked])
     weights, columns = _weights([chunk for _, chunk in asked])
+    targets, rows = _different([chunk.y for _, chunk in asked])
     value, slopes, gradient = np.zeros(len(asked)), np.zeros(len(asked)), np.zeros(W.shape)
     with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
         for where, x in _blocks(chunk.X, len(asked)):
@@ -60,7 +61,8 @@ def _stacked(asked: Sequence[Asked]) -> list[Part]:
             z += shift[:, None]
             if chunk.offset is not None:
                 z += chunk.offset[where]
-            losses, slope = first.loss.value_slope(np.broadcast_to(chunk.y[where], z.shape), z)
+            y = np.broadcast_to(targets[:, where] if len(targets) == 1 else targets[:, where][rows], z.shape)
+            losses, slope = first.loss.value_slope(y, z)
             if weights is not None:
                 s = weights[:, where][columns]
                 losses, slope = weighted(s, losses), weighted(s, slope)
@@ -87,14 +89,15 @@ def _weights(chunks: Sequence[Chunk]) -> tuple[FloatArray | None, list[int]]:
     """The different weights, (V, n), and which of them each problem has; None where all rows count once."""
     if all(chunk.weight is None for chunk in chunks):
         return None, []
-    different = {id(chunk.weight): chunk for chunk in chunks}
-    rows = [
-        np.ones(len(chunk.y)) if chunk.weight is None else chunk.weight
-        for chunk in different.values()
-        if chunk.y is not None
-    ]
+    ones = np.ones(len(chunks[0].y)) if chunks[0].y is not None else None
+    return _different([ones if chunk.weight is None else chunk.weight for chunk in chunks])
+
+
+def _different(columns: Sequence[FloatArray | None]) -> tuple[FloatArray, list[int]]:
+    """The different ones of (n,) columns, (V, n), and which of them each problem has."""
+    different = {id(column): column for column in columns if column is not None}
     place = {key: number for number, key in enumerate(different)}
-    return np.stack(rows), [place[id(chunk.weight)] for chunk in chunks]
+    return np.stack(list(different.values())), [place[id(column)] for column in columns]
 
 
 def _blocks(X: AnyArray, problems: int) -> Iterator[tuple[slice, AnyArray]]:

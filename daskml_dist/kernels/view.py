@@ -25,11 +25,13 @@ class View:
     split : the split whose rows are seen; None for all rows.
     part : whether these are the rows that the split trains on or those that it tests.
     class_weight : factor on the weight of each class, of a y that is coded 0 .. k - 1; or None.
+    one : the class that is coded 1, against all others, which are coded 0; or None.
     """
 
     split: int | None = None
     part: Part = "trained on"
     class_weight: tuple[float, ...] | None = None
+    one: int | None = None
 
     def of(self, chunk: Chunk, folds: Folds | None, fold: NDArray[np.int32] | None) -> Chunk:
         """The chunk as the problem sees it.
@@ -38,11 +40,17 @@ class View:
         a copy is made. ``fold`` is the fold of each row.
         """
         if self.split is None:
-            return replace(chunk, weight=self._weight(chunk, None))
+            return self._coded(replace(chunk, weight=self._weight(chunk, None)))
         assert folds is not None and fold is not None
         if self.part == "tested":
-            return rows_of(chunk, np.flatnonzero(folds.tests[self.split][fold]))
-        return replace(chunk, weight=self._weight(chunk, folds.trains[self.split][fold]))
+            return self._coded(rows_of(chunk, np.flatnonzero(folds.tests[self.split][fold])))
+        return self._coded(replace(chunk, weight=self._weight(chunk, folds.trains[self.split][fold])))
+
+    def _coded(self, chunk: Chunk) -> Chunk:
+        if self.one is None:
+            return chunk
+        assert chunk.y is not None
+        return replace(chunk, y=(chunk.y == self.one).astype(np.float64))
 
     def _weight(self, chunk: Chunk, seen: NDArray[np.bool_] | None) -> FloatArray | None:
         weight = chunk.weight

@@ -48,13 +48,14 @@ class LinearSVC(LinearClassifier):
     class_weight : dict of class and factor, "balanced", or None. Where there are more than two classes, that
         of a class counts where it stands against the rest, whose rows count once, as in liblinear.
     verbose, random_state, scheduler, checkpoint : see ``LogisticRegression``.
-    max_iter : how many passes over the data may be made for each class.
+    max_iter : how many passes over the data may be made for a class.
 
     Attributes
     ----------
     classes_ : (k,) labels.
     coef_ : (1, p) for two classes, else (k, p). intercept_ : (1,) or (k,), or 0.0 without an intercept.
-    n_passes_ : passes over the data, all classes together. n_iter_ : the same.
+    n_passes_ : passes over the data, all classes together; one pass answers for many of them, but where there
+        are checkpoints. n_iter_ : the same.
     gap_ : the largest relative gap of the classes. gap_kind_ : how it is known.
     history_ : a dict for each pass. graph_ : the last pass as a dask graph, or None.
     n_features_in_, feature_names_in_ : as in scikit-learn.

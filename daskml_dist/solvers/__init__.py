@@ -23,7 +23,7 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
-from daskml_dist.solvers.together import Judged, Meeting
+from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, together
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 __all__ = [
@@ -36,7 +36,9 @@ __all__ = [
     "LBFGS",
     "LassoSearch",
     "LeastSquares",
+    "ManyConversation",
     "Meeting",
+    "Member",
     "Narrowing",
     "Problem",
     "Progress",
@@ -52,4 +54,5 @@ __all__ = [
     "automatic",
     "converse",
     "named",
+    "together",
 ]

@@ -163,6 +163,10 @@ class Solver(ABC):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         """Converse from the start, or go on from a state."""
 
+    def gathered_bytes(self, problem: Problem) -> int:
+        """How large the rows are that a question gathers in one task, about and at most."""
+        return 0
+
     def refuse(self, loss: Loss, penalty: Penalty) -> None:
         """Raise UnsupportedCombination where this solver cannot solve the problem."""
         has = {"smooth loss": loss.smooth, "quadratic loss": loss.quadratic, "smooth penalty": penalty.smooth}

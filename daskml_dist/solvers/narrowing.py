@@ -25,7 +25,7 @@ from daskml_dist.solvers.descent import STALLED, TRIAL_STEPS, Evaluation, Line
 from daskml_dist.solvers.lower_model import LowerModel, Told
 from daskml_dist.solvers.narrowed import Known, Look, convexity
 from daskml_dist.solvers.pilot import weighted_mean
-from daskml_dist.solvers.progressive_newton import SAMPLE_BYTES, SMALL_ELEMENTS, sample_for
+from daskml_dist.solvers.progressive_newton import SAMPLE_BYTES, SMALL_ELEMENTS, sample_for, sample_rows
 from daskml_dist.types import Chunk, FloatArray
 
 NEAR_ROWS = 5000  # at least so many rows go into a linear program, and
@@ -60,6 +60,9 @@ class Narrowing(Solver):
 
     name: ClassVar[str] = "narrowing"
     needs: ClassVar[frozenset[str]] = frozenset({"loss with kinks"})
+
+    def gathered_bytes(self, problem: Problem) -> int:
+        return 8 * max(sample_rows(problem), near_rows(problem)) * (problem.features + 1)
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         near = 0 if convexity(problem) is not None else near_rows(problem)

@@ -40,6 +40,9 @@ class ProgressiveNewton(Solver):
     name: ClassVar[str] = "progressive-newton"
     needs: ClassVar[frozenset[str]] = frozenset({"smooth loss"})
 
+    def gathered_bytes(self, problem: Problem) -> int:
+        return 8 * sample_rows(problem) * (problem.features + 1)
+
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
             numbers = state.numbers

@@ -20,7 +20,7 @@ from benchmarks.table import Table, write_section
 def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "results.json", tmp_path / "page.md"
     page.write_text("".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\n" for name in suites.NAMES))
-    names = ["pass_counts", "lasso_cv", "small_fit", "roofline"]
+    names = ["pass_counts", "lasso_cv", "l1_logistic", "several_classes", "small_fit", "roofline"]
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--markdown", str(page), "--cores", "64"]) == 0
 
@@ -32,6 +32,10 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     searches = record["suites"]["lasso_cv"][0]["rows"]
     assert {row["passes"] for row in searches} == {1, 2}
     assert all(row["scores, largest difference"] <= 1e-6 for row in searches)
+    for name in ("l1_logistic", "several_classes"):
+        first, *others = record["suites"][name][0]["rows"]
+        assert first["library"] == "daskml_dist" and first["gap"] <= 1e-6
+        assert others[-1]["library"].startswith("scikit-learn")
     assert "| iid | 20 |" in capsys.readouterr().out
     assert "| iid | 20 |" in page.read_text()
     assert not list(tmp_path.glob("benchmarks-*"))

@@ -148,11 +148,12 @@ def joint_point() -> Point:
 
 def together() -> Together:
     """Sweeps of some and of all rows, more than the few that are made one by one; a verdict; a sample."""
-    views = [View(split, "trained on", (0.5, 2.0)) for split in (0, 1, 2, None)]
+    views = [View(split, "trained on", (0.5, 2.0)) for split in (0, 1, 2)]
+    views += [View(one=0), View(1, class_weight=(0.5, 2.0), one=0), View()]
     sweeps = [Sweep(Logistic(), point(seed=seed)) for seed in range(6)]
     curved = Sweep(Logistic(), point(), np.ones((1, FEATURES + 1)), (0.5,), hessian=True)
     others = [curved, Judgement(point()), Sample(Logistic(), 0.9, 0.3, 1, three_folds())]
-    seen = [*(views[k % 4] for k in range(6)), View(1), View(2, "tested"), View()]
+    seen = [*views, View(1), View(2, "tested"), View(one=1)]
     questions = [Question(kernel) for kernel in (*sweeps, *others)]
     return Together((*questions, Question(curved, _slopes)), (*seen, View(2)), three_folds())
 

@@ -107,6 +107,23 @@ def test_questions_together_are_those_of_each_view(split: int) -> None:
     close(verdict.confusion, ask(Judgement(point()), held).confusion)
 
 
+@pytest.mark.parametrize("few", [2, 6])
+def test_each_class_against_the_rest(few: int) -> None:
+    data = class_chunks()
+    sweeps = [Sweep(Logistic(), point(seed=seed)) for seed in range(few)]
+    views = [View(class_weight=(1.0, 2.0, 0.5, 3.0), one=k % 4) for k in range(few)]
+    told = ask(Together(tuple(Question(sweep) for sweep in sweeps), tuple(views)), data)
+    for k, (sweep, found) in enumerate(zip(sweeps, told, strict=True)):
+        factors = [np.choose(c.y.astype(int), [1.0, 2.0, 0.5, 3.0]) for c in data]
+        coded = [
+            replace(c, y=(c.y == k % 4) * 1.0, weight=c.weight * factor)
+            for c, factor in zip(data, factors, strict=True)
+        ]
+        expected = ask(sweep, coded)
+        for part in ("value", "gradient", "weight_sum"):
+            assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-11)
+
+
 def test_fold_survey() -> None:
     data, folds = chunks(), three_folds()
     rows, weight = ask(FoldSurvey(folds, 2), data)
