@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import dask
@@ -13,6 +14,7 @@ import pandas as pd
 import scipy.sparse
 import xarray as xr
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 
 from daskml_dist import linear_model
 from tests.conftest import ROOT
@@ -31,6 +33,7 @@ CLASSIFIERS = (
 TARGETS = dict.fromkeys(CLASSIFIERS, (REALS > 0).astype(int)) | dict.fromkeys(
     ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), np.exp(REALS / 4)
 )
+FEW: dict[str, Any] = {"LogisticRegressionCV": {"Cs": [0.1, 1.0], "cv": 2}}  # candidates
 NAMES = ["a", "b", "c"]
 FRAME = pd.DataFrame(X, columns=NAMES)
 LAZY = da.from_array(X, chunks=(20, P))
@@ -64,20 +67,28 @@ CONTAINERS: dict[str, tuple[Callable[[], Any], type]] = {
 ESTIMATORS = sorted(set(linear_model.__all__))
 
 
+def unfitted(estimator: str) -> Any:
+    """With a tight tolerance, where it has one."""
+    model = getattr(linear_model, estimator)(verbose=0, **FEW.get(estimator, {}))
+    return model.set_params(tol=1e-12) if "tol" in model.get_params() else model
+
+
+@cache
+def fitted_to_array(estimator: str) -> Any:
+    """What all containers are compared with."""
+    return unfitted(estimator).fit(X, TARGETS.get(estimator, REALS))
+
+
 def cell(estimator: str, container: str) -> str:
     """Fit and predict; "yes" where both are those of a NumPy array, in kind and lazy where X is."""
     make, kind = CONTAINERS[container]
     given, y = make(), TARGETS.get(estimator, REALS)
-    kind_of_model = getattr(linear_model, estimator)
-    settings: dict[str, Any] = {"tol": 1e-12, "verbose": 0}
-    settings = {name: settings[name] for name in settings.keys() & kind_of_model().get_params().keys()}
-    model = kind_of_model(**settings)
+    model, reference = clone(unfitted(estimator)), fitted_to_array(estimator)
     try:
         model.fit(given, y)
     except TypeError as refusal:
         assert "dense data is required" in str(refusal)
         return "refused"
-    reference = kind_of_model(**settings).fit(X, y)
     assert_allclose(model.coef_, reference.coef_, rtol=1e-6, atol=1e-9)
     predicted = model.predict(given)
     assert isinstance(predicted, kind)

@@ -96,31 +96,31 @@ def test_every_solver_for_several_classes(solver: str) -> None:
     assert_allclose(model.coef_, other.coef_, rtol=0, atol=2e-5 * np.abs(other.coef_).max())
 
 
-def assert_scores(model: Any, other: Any) -> None:
+def assert_scores(model: Any, other: Any, rtol: float) -> None:
     assert model.scores_.keys() == other.scores_.keys()
     for label, scores in model.scores_.items():
-        assert_allclose(scores, other.scores_[label], rtol=1e-12)
+        assert_allclose(scores, other.scores_[label], rtol=rtol)
 
 
 @pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton-cg"])
 @pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
 def test_cross_validation_of_sparse_rows(solver: str, y: Any) -> None:
-    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-12, "max_iter": 1000, "verbose": 0}
+    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-9, "max_iter": 1000, "verbose": 0}
     model = LogisticRegressionCV(solver=solver, **settings).fit(WIDE, y)
     dense = LogisticRegressionCV(solver=solver, **settings).fit(WIDE.toarray(), y)
-    assert_allclose(model.coef_, dense.coef_, rtol=0, atol=1e-5 * np.abs(dense.coef_).max())
-    assert_scores(model, dense)
+    assert_allclose(model.coef_, dense.coef_, rtol=0, atol=1e-4 * np.abs(dense.coef_).max())
+    assert_scores(model, dense, 1e-4)
     assert_array_equal(model.C_, dense.C_)
 
 
 @pytest.mark.usefixtures("few_of_classes", "few")
 @pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
 def test_cross_validation_of_many_features(y: Any) -> None:
-    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-12, "max_iter": 1000, "verbose": 0}
+    settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-9, "max_iter": 1000, "verbose": 0}
     model = LogisticRegressionCV(**settings).fit(WIDE, y)
     other = LogisticRegressionCV(solver="newton", **settings).fit(WIDE, y)
-    assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-5 * np.abs(other.coef_).max())
-    assert_scores(model, other)
+    assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-4 * np.abs(other.coef_).max())
+    assert_scores(model, other, 1e-4)
 
 
 SMOOTH_SVMS: dict[str, tuple[Any, Any, Any]] = {
@@ -142,7 +142,7 @@ def test_support_vector_machines_of_many_features(name: str, backend: str) -> No
         theirs(dual=False, tol=1e-11, max_iter=100_000, **settings), scipy.sparse.csr_matrix(WIDE), y
     )
     for data in ((WIDE, y), (in_blocks(WIDE, 3), chunked(y, 3))):
-        model = ours(tol=1e-10, max_iter=2000, verbose=0, **settings).fit(*data)
+        model = ours(tol=1e-9, max_iter=2000, verbose=0, **settings).fit(*data)
         assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-4 * np.abs(other.coef_).max())
         assert_allclose(model.intercept_, other.intercept_, rtol=0, atol=1e-4)
 

@@ -123,7 +123,7 @@ def test_separable_classes_without_a_penalty_are_said_to_be() -> None:
 def test_a_warm_start_needs_the_same_classes() -> None:
     model = LogisticRegression(warm_start=True, **TIGHT).fit(X, LABELS)
     passes = model.n_passes_
-    assert model.fit(X, LABELS).n_passes_ < passes
+    assert model.fit(X, LABELS).n_passes_ <= passes
     with pytest.raises(InvalidData, match="3 margin"):
         model.fit(X, LABELS == "bee")
 
