@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
@@ -26,6 +27,8 @@ _NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent wit
 _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as where columns are collinear
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
 _POOR = 0.02  # a metric that gains less than a factor fifty a pass
+_PACE = 5  # passes whose decreases tell how fast F falls
+_SLOWEST = 0.9  # factor on the decrease, from pass to pass, that is believed
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
 
 
@@ -124,6 +127,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
     """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
     line = Line(None, np.zeros(problem.parameters))
     gap_before, gained = np.inf, 0.0
+    falls: list[float] = []  # of F, from pass to pass
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
     while True:
@@ -146,10 +150,13 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
             continue
         if line.start is not None:
             metric = metric.updated(line.step, here.gradient - line.start.gradient)
+            falls.append(line.start.value - here.value)
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
         step, decrease = model_step(problem, point, here.gradient, metric)
+        if policy.hessian == "never":  # then the metric is a guess, and may think too well of the gradient
+            decrease = max(decrease, yet_to_fall(falls))
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -217,6 +224,15 @@ def ended(
         if endless.confirmed(problem, here.point, here.value, step, far):
             return Solution(state, True, here.hessian, (endless.ENDLESS,))
     return _finished(here, policy.null_value, state, step, proof if problem.penalty.smooth else None)
+
+
+def yet_to_fall(falls: Sequence[float]) -> float:
+    """How far F has yet to fall if it goes on as in the last passes: the rest of a geometric series."""
+    last = falls[-_PACE:]
+    if len(last) < 2 or min(last[0], last[-1]) <= 0.0:
+        return 0.0
+    rate = min((last[-1] / last[0]) ** (1.0 / (len(last) - 1)), _SLOWEST)
+    return float(last[-1] * rate / (1.0 - rate))
 
 
 def retreat(problem: Problem, point: Point) -> Point:
