@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, final
 
@@ -125,9 +124,8 @@ class Evaluation:
 
 def descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
     """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
-    line = Line(None, np.zeros(problem.parameters))
+    line, pace = Line(None, np.zeros(problem.parameters)), Pace()
     gap_before, gained = np.inf, 0.0
-    falls: list[float] = []  # of F, from pass to pass
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
     while True:
@@ -150,13 +148,11 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
             continue
         if line.start is not None:
             metric = metric.updated(line.step, here.gradient - line.start.gradient)
-            falls.append(line.start.value - here.value)
         proof = proof_of(problem, here, metric)
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
         step, decrease = model_step(problem, point, here.gradient, metric)
-        if policy.hessian == "never":  # then the metric is a guess, and may think too well of the gradient
-            decrease = max(decrease, yet_to_fall(falls))
+        decrease = max(decrease, pace.yet_to_fall(policy, line, here))
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -167,6 +163,28 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         gained, gap_before = (gap / gap_before if np.isfinite(gap_before) else 0.0), gap
         line = Line(here, step)
         point = line.target
+
+
+@final
+class Pace:
+    """How fast F falls."""
+
+    def __init__(self) -> None:
+        self.falls: list[float] = []  # from pass to pass
+
+    def yet_to_fall(self, policy: Policy, line: Line, here: Evaluation) -> float:
+        """How far F falls from here if it goes on as in the last passes: the rest of a geometric series.
+
+        It is asked where no Hessian is: then the metric is a guess, and may think too well of the gradient.
+        """
+        if line.start is None or policy.hessian != "never":
+            return 0.0
+        self.falls = [*self.falls, line.start.value - here.value][-_PACE:]
+        first, last = self.falls[0], self.falls[-1]
+        if len(self.falls) < 2 or min(first, last) <= 0.0:
+            return 0.0
+        rate = min((last / first) ** (1.0 / (len(self.falls) - 1)), _SLOWEST)
+        return float(last * rate / (1.0 - rate))
 
 
 @final
@@ -224,15 +242,6 @@ def ended(
         if endless.confirmed(problem, here.point, here.value, step, far):
             return Solution(state, True, here.hessian, (endless.ENDLESS,))
     return _finished(here, policy.null_value, state, step, proof if problem.penalty.smooth else None)
-
-
-def yet_to_fall(falls: Sequence[float]) -> float:
-    """How far F has yet to fall if it goes on as in the last passes: the rest of a geometric series."""
-    last = falls[-_PACE:]
-    if len(last) < 2 or min(last[0], last[-1]) <= 0.0:
-        return 0.0
-    rate = min((last[-1] / last[0]) ** (1.0 / (len(last) - 1)), _SLOWEST)
-    return float(last[-1] * rate / (1.0 - rate))
 
 
 def retreat(problem: Problem, point: Point) -> Point:
