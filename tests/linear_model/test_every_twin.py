@@ -71,7 +71,7 @@ def test_every_estimator_has_a_twin() -> None:
 
 @every_model
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
-def test_every_container(model: Any, maker: Maker, backend: str) -> None:
+def test_every_container(model: Any, maker: Maker) -> None:
     y = target(model)
     expected = clone(model).fit(X, y, WEIGHT)
     given = maker.features(X)

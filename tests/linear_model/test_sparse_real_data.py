@@ -83,21 +83,21 @@ def test_accuracy_and_optimum_in_bounded_memory(name: str, shared_data: Path) ->
     assert accuracy == model.score(_in_blocks(X_test, 1000), da.from_array(y_test, chunks=1000))
 
 
-def test_a_hundred_classes_in_bounded_memory(shared_data: Path) -> None:
-    """5.8 million coefficients; scikit-learn's are as accurate: 0.9264 where both are fitted to the end."""
-    X, y, X_test, y_test = load_svmlight_files(
-        [str(shared_data / "sector" / name) for name in ("sector.scale.bz2", "sector.t.scale.bz2")],
-        n_features=55_197,
-    )
-    lazy, target = _in_blocks(X, 3300), da.from_array(y, chunks=3300)
+def test_twenty_classes_in_bounded_memory(shared_data: Path) -> None:
+    """A million coefficients; as accurate as scikit-learn's."""
+    files = [str(shared_data / "sector" / name) for name in ("sector.scale.bz2", "sector.t.scale.bz2")]
+    X, y, X_test, y_test = load_svmlight_files(files, n_features=55_197)
+    X, y, X_test, y_test = X[y <= 20], y[y <= 20], X_test[y_test <= 20], y_test[y_test <= 20]
     tracemalloc.start()
-    model = LogisticRegression(C=10.0, tol=1e-2, max_iter=100, verbose=0).fit(lazy, target)
+    model = LogisticRegression(C=10.0, tol=1e-3, max_iter=100, verbose=0)
+    model.fit(_in_blocks(X, 700), da.from_array(y, chunks=700))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert model.coef_.shape == (105, 55_197)
-    assert model.gap_ <= 1e-2
-    assert float(np.mean(model.predict(X_test) == y_test)) >= 0.92
+    assert model.coef_.shape == (20, 55_197)
+    assert model.gap_ <= 1e-3
     assert peak < 0.9 * 8 * X.shape[0] * X.shape[1]
+    other = sk.LogisticRegression(C=10.0, max_iter=300).fit(X, y)
+    assert model.score(X_test, y_test) >= other.score(X_test, y_test) - 5e-3
 
 
 @pytest.mark.parametrize("name", SETS)
