@@ -22,7 +22,7 @@ _MOST_FOR_ENTRIES = 2.0
 def table_bytes(table: Table, evaluate: Callable[[Any], Any], limit: float) -> int | None:
     """Bytes of all columns; None where the lengths of the chunks are unknown.
 
-    The bytes of sparse blocks are not known unread. Where they could matter against the limit, the first
+    The bytes of sparse blocks are not known unread. Where they could matter against the limit, the largest
     block is loaded, and the others are taken to be like it, row for row.
     """
     if table.chunks is None:

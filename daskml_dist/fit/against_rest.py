@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from daskml_dist import inputs
-from daskml_dist.cluster import Hands, connect
-from daskml_dist.fit.data import read, settle
+from daskml_dist.cluster import Hands
+from daskml_dist.fit.data import placed
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.meeting import meet
 from daskml_dist.fit.spine import talk
@@ -44,11 +43,7 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
     they are solved one after the other. Where such a training is interrupted, there is no outcome.
     """
     solver = named(training.solver, training.loss, training.penalty(1.0))
-    lazy = inputs.is_lazy(X, y, sample_weight)
-    hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
-    try:
-        table = read(training, hands, X, y, sample_weight, None)
-        streamed = settle(hands, table)
+    with placed(training, X, y, sample_weight) as (hands, table, streamed):
         found, factors = survey_labels(training, hands)
         asked = against_rest(training, table, streamed, found, factors)
         by = solver or automatic(asked[0][0], alone=False)
@@ -62,8 +57,6 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
         met = meet(_in_turn(asked, by), hands, log)
         solutions = [one.solution for one in met.judged]
         return _joined(solutions, met.state.passes, asked, found.classes, log.history.rows(), hands.graph)
-    finally:
-        hands.close()
 
 
 def _in_turn(asked: Sequence[Asked], solver: Solver) -> ManyConversation:

@@ -9,9 +9,9 @@ from typing import Any, final
 import numpy as np
 
 from daskml_dist import inputs
-from daskml_dist.cluster import Hands, connect
+from daskml_dist.cluster import Hands
 from daskml_dist.errors import InvalidData
-from daskml_dist.fit.data import read, settle
+from daskml_dist.fit.data import placed
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.meeting import meet
@@ -65,11 +65,7 @@ def cross(
     """
     refuse_other_groups(rule, groups)
     solver = named(training.solver, training.loss, penalties[0](1.0))
-    lazy = inputs.is_lazy(X, y, sample_weight, groups)
-    hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
-    try:
-        table = read(training, hands, X, y, sample_weight, None, groups)
-        streamed = settle(hands, table)
+    with placed(training, X, y, sample_weight, groups=groups) as (hands, table, streamed):
         found, factors = survey_labels(training, hands)
         hands.code(Coding(found.classes))  # class weights count in training, and not where models are judged
         folds = settle_folds(hands, rule)
@@ -81,8 +77,6 @@ def cross(
         width = len(grid.views)
         judged = [met.judged[start : start + width] for start in range(0, len(met.judged), width)]
         return Crossed(judged, found.classes, met.state.passes, log.history.rows(), hands.graph)
-    finally:
-        hands.close()
 
 
 def _grid(

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from daskml_dist import inputs, partition
-from daskml_dist.cluster import Hands
+from daskml_dist.cluster import Hands, connect
 from daskml_dist.fit.training import Training
 from daskml_dist.types import Table
+
+
+@contextmanager
+def placed(
+    training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None, groups: Any = None
+) -> Iterator[tuple[Hands, Table, bool]]:
+    """Hands that hold the data while the block lasts, the table, and whether it is streamed."""
+    lazy = inputs.is_lazy(X, y, sample_weight, offset, groups)
+    hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
+    try:
+        table = read(training, hands, X, y, sample_weight, offset, groups)
+        yield hands, table, settle(hands, table)
+    finally:
+        hands.close()
 
 
 def read(

@@ -10,11 +10,10 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from daskml_dist import inputs
-from daskml_dist.cluster import Hands, connect, single_threaded_blas
+from daskml_dist.cluster import Hands, single_threaded_blas
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.fit.conversation import hold
-from daskml_dist.fit.data import read, settle
+from daskml_dist.fit.data import placed
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.states import digest, fingerprint, keep, resumed
@@ -31,11 +30,7 @@ def fit(
     """Train: read, hold, survey, converse, and report."""
     refuse_other_groups(training.cv, groups)
     solver = named(training.solver, training.loss, training.penalty(1.0))
-    lazy = inputs.is_lazy(X, y, sample_weight, offset, groups)
-    hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
-    try:
-        table = read(training, hands, X, y, sample_weight, offset, groups)
-        streamed = settle(hands, table)
+    with placed(training, X, y, sample_weight, offset, groups) as (hands, table, streamed):
         problem, classes = survey(training, hands, table, streamed)
         solver = solver or automatic(problem)
         solver.refuse_targets(problem.targets)
@@ -43,8 +38,6 @@ def fit(
             problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
         with single_threaded_blas() if solver.small_systems else nullcontext():
             return talk(training, hands, table, problem, classes, solver)
-    finally:
-        hands.close()
 
 
 def talk(

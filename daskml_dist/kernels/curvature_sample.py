@@ -7,11 +7,10 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.kernels.rows import blocks
-from daskml_dist.kernels.sample import drawn, joined
+from daskml_dist.kernels.sample import drawn, joined, not_empty
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.losses import JointLoss
 from daskml_dist.types import Chunk
@@ -54,7 +53,4 @@ class CurvatureSample(Kernel[Chunk]):
         return Part(gathered={chunk.id: drawn(chunk, np.minimum(rate, 1.0), self.seed)})
 
     def finish(self, total: Total) -> Chunk:
-        sample = joined(total.gathered)
-        if sample.X is None or sample.X.shape[0] == 0:
-            raise InvalidData("The sample for the metric is empty: X has hardly any rows.")
-        return sample
+        return not_empty(joined(total.gathered), "metric")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from daskml_dist.kernels._base import Kernel, Part, Total
-from daskml_dist.kernels.blocks import row_blocks
+from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.types import Chunk, FloatArray
 
@@ -50,7 +50,7 @@ class Judgement(Kernel[Verdict]):
         assert chunk.X is not None and chunk.y is not None
         k = max(len(self.point.w), 2)
         confusion, log_loss, squares = np.zeros((k, k)), 0.0, 0.0
-        for where, x in row_blocks(chunk.X):
+        for where, x in blocks(chunk.X, margins=len(self.point.w)):
             y = chunk.y[where].astype(np.intp)
             weight = np.ones(len(y)) if chunk.weight is None else chunk.weight[where]
             log_chance = self._log_chances(x, None if chunk.offset is None else chunk.offset[where])

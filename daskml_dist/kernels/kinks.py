@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +12,7 @@ from daskml_dist.kernels.blocks import row_blocks
 from daskml_dist.kernels.rows import dense
 from daskml_dist.kernels.sample import joined
 from daskml_dist.kernels.sweep import Sweep, SweepAnswer
+from daskml_dist.kernels.view import rows_of
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.losses import Smoothed
 from daskml_dist.types import AnyArray, Chunk, FloatArray
@@ -132,11 +133,5 @@ class KinkSweep(Kernel[KinkAnswer]):
 
 def _rows(chunk: Chunk, rows: AnyArray) -> Chunk:
     """Some rows of a chunk, with float64 features."""
-    assert chunk.X is not None and chunk.y is not None
-    return Chunk(
-        chunk.id,
-        np.ascontiguousarray(dense(chunk.X[rows]), dtype=np.float64),
-        chunk.y[rows],
-        None if chunk.weight is None else chunk.weight[rows],
-        None if chunk.offset is None else chunk.offset[rows],
-    )
+    near = rows_of(chunk, rows)
+    return replace(near, X=np.ascontiguousarray(dense(near.X), dtype=np.float64), groups=None)

@@ -51,10 +51,7 @@ class Sample(Kernel[Chunk]):
         return Part(gathered={chunk.id: drawn(chunk, rate, self.seed)})
 
     def finish(self, total: Total) -> Chunk:
-        sample = joined(total.gathered)
-        if sample.X is None or sample.X.shape[0] == 0:
-            raise InvalidData("The sample for the first guess is empty: X has hardly any rows.")
-        return sample
+        return not_empty(joined(total.gathered), "first guess")
 
 
 def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
@@ -72,6 +69,13 @@ def drawn(chunk: Chunk, rate: FloatArray, seed: int) -> Chunk:
         refuse_non_finite(chunk)  # here, where the row is known
     groups = None if chunk.groups is None else chunk.groups[rows]
     return Chunk(0, X, chunk.y[rows], weight, offset, groups)
+
+
+def not_empty(sample: Chunk, use: str) -> Chunk:
+    """The sample; refuses one without rows."""
+    if sample.X is None or sample.X.shape[0] == 0:
+        raise InvalidData(f"The sample for the {use} is empty: X has hardly any rows.")
+    return sample
 
 
 def joined(gathered: Mapping[int, Chunk]) -> Chunk:

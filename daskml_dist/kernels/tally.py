@@ -12,6 +12,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels._base import Kernel, Part, Total
 from daskml_dist.kernels.raw import peeled
 from daskml_dist.kernels.refusal import refuse_missing
+from daskml_dist.kernels.view import fold_of
 from daskml_dist.splits import Asks, Folds, Tally
 from daskml_dist.types import AnyArray, Chunk
 
@@ -108,7 +109,7 @@ class FoldTally(Kernel[AnyArray]):
     reads_features: ClassVar[bool] = False
 
     def chunk(self, chunk: Chunk) -> Part:
-        fold = self.folds.of(chunk.id, _rows(chunk), chunk.y, chunk.groups)
+        fold = fold_of(chunk, self.folds)
         return Part(gathered={chunk.id: np.bincount(fold, minlength=self.folds.n_folds)})
 
     def finish(self, total: Total) -> AnyArray:

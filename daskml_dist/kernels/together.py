@@ -35,7 +35,7 @@ class Together(Kernel[tuple[Any, ...]]):
         return [question.kernel for question in self.questions]
 
     def chunk(self, chunk: Chunk) -> Part:
-        seen, _ = views_of(self.views, chunk, self.folds)
+        seen = views_of(self.views, chunk, self.folds)
         chunks = [seen[view] for view in self.views]
         sweeps = {
             k: (kernel, chunks[k]) for k, kernel in enumerate(self.kernels) if isinstance(kernel, Sweep)

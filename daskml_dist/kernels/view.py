@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from daskml_dist.splits import Folds
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
-Part = Literal["trained on", "tested"]
+Rows = Literal["trained on", "tested"]
 
 
 @final
@@ -29,7 +29,7 @@ class View:
     """
 
     split: int | None = None
-    part: Part = "trained on"
+    part: Rows = "trained on"
     class_weight: tuple[float, ...] | None = None
     one: int | None = None
 
@@ -63,12 +63,10 @@ class View:
         return weight
 
 
-def views_of(
-    views: Sequence[View], chunk: Chunk, folds: Folds | None
-) -> tuple[Mapping[View, Chunk], NDArray[np.int32] | None]:
-    """The chunk in each of these views, each made once; and the fold of each row."""
+def views_of(views: Sequence[View], chunk: Chunk, folds: Folds | None) -> Mapping[View, Chunk]:
+    """The chunk in each of these views, each made once."""
     fold = None if folds is None else fold_of(chunk, folds)
-    return {view: view.of(chunk, folds, fold) for view in dict.fromkeys(views)}, fold
+    return {view: view.of(chunk, folds, fold) for view in dict.fromkeys(views)}
 
 
 def fold_of(chunk: Chunk, folds: Folds) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -27,6 +28,8 @@ class LinearModel(BaseEstimator):
     coef_: AnyArray
     intercept_: Any
     n_features_in_: int
+    fit_intercept: bool
+    warm_start: bool  # of those that have it
 
     def __sklearn_clone__(self) -> Self:
         """An unfitted copy; a Client is shared, since it cannot be copied."""
@@ -130,6 +133,15 @@ class LinearModel(BaseEstimator):
         w = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
         b = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64).reshape(-1), (len(w),))
         return Point(w, b, np.zeros(w.shape[1]), True)
+
+    def _start(self) -> Point | None:
+        """The fitted model, where there is one and ``warm_start`` says that a fit starts from it."""
+        if not self.warm_start or "coef_" not in vars(self):
+            return None
+        point = self._point()
+        if self.fit_intercept:
+            return point
+        return replace(point, b=np.zeros(len(point.b)), intercept=False)
 
     def _result_dtype(self, X: Any) -> Any:
         return np.float32 if dtype_of(X) == np.float32 else np.float64

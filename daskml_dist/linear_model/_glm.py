@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
-
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import refuse_common, refuse_outside, seed_of
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Loss
@@ -61,13 +58,6 @@ class GLM(LinearRegressor):
             checkpoint=self.checkpoint,
             verbose=self.verbose,
         )
-
-    def _start(self) -> Point | None:
-        if not self.warm_start or "coef_" not in vars(self):
-            return None
-        point = self._point()
-        b = point.b if self.fit_intercept else np.zeros(1)
-        return Point(point.w, b, point.centre, bool(self.fit_intercept))
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         self.coef_ = w[0]

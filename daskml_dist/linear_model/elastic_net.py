@@ -5,11 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Self, final
 
-import numpy as np
 import scipy.sparse
 
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_other_types,
@@ -54,12 +52,6 @@ class _ElasticNet(LeastSquaresModel):
         super()._set_coefficients(w, b, outcome)
         progress = outcome.solution.state.progress
         self.dual_gap_ = float("inf") if progress is None else progress.gap * progress.objective
-
-    def _start(self) -> Point | None:
-        if not self.warm_start or "coef_" not in vars(self):
-            return None
-        point = self._point()
-        return point if self.fit_intercept else Point(point.w, np.zeros(len(point.w)), point.centre, False)
 
     def _training(self) -> Training:
         return Training(

@@ -113,11 +113,8 @@ class HuberRegressor(LinearRegressor):
         )
 
     def _start(self) -> Point | None:
-        if not self.warm_start or "coef_" not in vars(self):
-            return None
-        point = self._point()
-        b = point.b if self.fit_intercept else np.zeros(1)
-        return Point(point.w, b, point.centre, bool(self.fit_intercept), np.array([float(self.scale_)]))
+        point = super()._start()
+        return None if point is None else replace(point, scale=np.array([float(self.scale_)]))
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         point = outcome.solution.state.point

@@ -16,9 +16,9 @@ from daskml_dist.linear_model._base import (
     refuse_outside,
     seed_of,
 )
+from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.least_squares import LeastSquaresModel
 from daskml_dist.losses import Squared
-from daskml_dist.penalties import Penalty, Unpenalised
 from daskml_dist.solvers import LassoSearch
 from daskml_dist.types import AnyArray
 
@@ -242,25 +242,3 @@ class ElasticNetCV(_LassoSearchModel):
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         super()._set_coefficients(w, b, outcome)
         self.l1_ratio_ = outcome.solution.state.numbers["l1_ratio"]
-
-
-def no_penalty(weight_sum: float) -> Penalty:
-    """None: a search has penalties of its own."""
-    return Unpenalised()
-
-
-def numbers_of(model: Any, name: str, *, strict: bool = False) -> tuple[float, ...]:
-    """One number or several, each finite and at least 0 (above 0 where ``strict``)."""
-    given = getattr(model, name)
-    numbers = np.atleast_1d(np.asarray(given, dtype=object)).ravel()
-    usual = all(
-        isinstance(one, int | float | np.integer | np.floating) and not isinstance(one, bool)
-        for one in numbers
-    )
-    if not len(numbers) or not usual or not all(0.0 <= one < np.inf for one in numbers):
-        raise UnsupportedParameter(
-            f"{type(model).__name__}({name}={given!r}): expected finite numbers >= 0, at least one."
-        )
-    if strict and min(numbers) == 0.0:
-        raise UnsupportedParameter(f"{type(model).__name__}({name}={given!r}): expected numbers > 0.")
-    return tuple(float(one) for one in numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, final
 
@@ -159,16 +160,8 @@ class LogisticRegression(LogisticModel):
         )
 
     def _start(self) -> Point | None:
-        if not self.warm_start or "coef_" not in vars(self):
-            return None
-        point = self._point()
-        return Point(
-            point.w,
-            point.b if self.fit_intercept else np.zeros(len(point.b)),
-            point.centre,
-            bool(self.fit_intercept),
-            joint=len(point.w) > 1,
-        )
+        point = super()._start()
+        return None if point is None else replace(point, joint=len(point.w) > 1)
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         assert outcome.classes is not None

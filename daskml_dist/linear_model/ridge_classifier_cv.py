@@ -11,7 +11,7 @@ import numpy as np
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training, rule_of
 from daskml_dist.linear_model._base import refuse_other_types
-from daskml_dist.linear_model.lasso_cv import no_penalty, numbers_of
+from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifierModel, row_factors
 from daskml_dist.losses import Squared
 from daskml_dist.solvers import RidgeAccuracy, RidgeLeaveOneOut, Solver

@@ -10,7 +10,7 @@ import numpy as np
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training, rule_of
 from daskml_dist.linear_model._base import refuse_other_types
-from daskml_dist.linear_model.lasso_cv import no_penalty, numbers_of
+from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.least_squares import LeastSquaresModel, columns_of
 from daskml_dist.losses import Squared
 from daskml_dist.solvers import RidgeLeaveOneOut, RidgeSearch, Solver

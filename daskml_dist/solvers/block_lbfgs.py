@@ -9,11 +9,11 @@ import numpy as np
 
 from daskml_dist.kernels import CurvatureSample, Point, Question, Sample, dense_rows, theta_order
 from daskml_dist.losses import JointLoss
-from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, centred, null_point
+from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
 from daskml_dist.solvers.curvature import curvatures
 from daskml_dist.solvers.descent import Evaluation, Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
-from daskml_dist.solvers.pilot import weighted_mean
+from daskml_dist.solvers.pilot import guess
 from daskml_dist.types import Chunk, FloatArray
 
 EASY = 1e-2  # the relative gap from which on the curvature is about that of the minimum
@@ -82,9 +82,7 @@ class _Begin:
 
     def __call__(self, sample: Chunk) -> Start:
         problem = self.problem
-        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
-        origin = null_point(problem, centre)
-        point = origin if problem.start is None else centred(problem.start, centre)
+        origin, point = guess(problem, sample)
         return Start(point, _Blocks(problem, point)(sample), Evaluation.on(problem, origin, sample).value)
 
 

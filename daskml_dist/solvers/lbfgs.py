@@ -8,11 +8,11 @@ from typing import ClassVar, final
 import numpy as np
 
 from daskml_dist.kernels import Point, Question, Sample, extended, squares, theta_order
-from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn, centred, null_point
+from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
 from daskml_dist.solvers.curvature import curvatures
 from daskml_dist.solvers.descent import Evaluation, Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
-from daskml_dist.solvers.pilot import weighted_mean
+from daskml_dist.solvers.pilot import guess
 from daskml_dist.types import Chunk, FloatArray
 
 _ROWS = 2000
@@ -61,11 +61,9 @@ class _Scale:
     def __call__(self, sample: Chunk) -> Scaling:
         problem = self.problem
         assert sample.X is not None and sample.y is not None
-        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
-        origin = null_point(problem, centre)
-        start = origin if problem.start is None else centred(problem.start, centre)
+        origin, start = guess(problem, sample)
         curvature = curvatures(problem, start, sample)
-        diagonal = squares(extended(sample.X, centre, problem.intercept), curvature.T).reshape(-1)
+        diagonal = squares(extended(sample.X, start.centre, problem.intercept), curvature.T).reshape(-1)
         diagonal = diagonal[theta_order(problem.margins, problem.features, problem.intercept)]
         m = problem.penalised
         diagonal[:m] += problem.penalty.curvature(start.theta[0, :m])

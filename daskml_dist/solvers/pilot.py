@@ -86,6 +86,13 @@ def newton_from(
     return descend(problem, Policy("always", null_value, prove=prove), metric, State(), start)
 
 
+def guess(problem: Problem, sample: Chunk) -> tuple[Point, Point]:
+    """The constant model, and where to start: at the given start, or there; both at the mean of a sample."""
+    centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
+    origin = null_point(problem, centre)
+    return origin, origin if problem.start is None else centred(problem.start, centre)
+
+
 def weighted_mean(chunk: Chunk) -> FloatArray:
     """(p,) mean of the features, by weight; of a constant column the constant itself, to the last bit."""
     assert chunk.X is not None
