@@ -115,7 +115,7 @@ def _wrong(n: int = 400) -> pd.DataFrame:
         ("zero", "zero has the one value 0 in the training rows, and logistic needs two or more"),
         (
             "id",
-            "id has 319 different values in 319 training rows, too many to be classes; if it names or numbers",
+            "id has 319 different values in 319 training rows, too many to be classes; if it names",
         ),
         ("amount", "too many to be classes; if they are quantities, give --model ridge, linear or poisson"),
         ("share", "share holds numbers with fractions, which are quantities and no classes; give --model"),
