@@ -136,6 +136,17 @@ def test_a_parquet_file_damaged_inside(table: pd.DataFrame, tmp_path: Path, refu
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*(Zarr|Consolidated).*:UserWarning")
+def test_a_zarr_chunk_that_is_truncated_is_named(tmp_path: Path, refused: Callable) -> None:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"x": rng.normal(size=400), "y": rng.normal(size=400)}).to_xarray()
+    data.to_zarr(tmp_path / "t.zarr", encoding={"x": {"chunks": (100,)}, "y": {"chunks": (100,)}})
+    chunk = tmp_path / "t.zarr" / "x" / "c" / "2"
+    chunk.write_bytes(chunk.read_bytes()[:100])
+    message = refused("fit", tmp_path / "t.zarr", "--target", "y")
+    assert "t.zarr: variable x, chunk 2 (index 200 to 299) cannot be read: " in message
+
+
 def test_dates_are_refused(table: pd.DataFrame, tmp_path: Path, refused: Callable) -> None:
     table["day"] = pd.Timestamp("2020-01-01")
     table.to_parquet(tmp_path / "t.parquet")
