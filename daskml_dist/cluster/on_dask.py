@@ -16,11 +16,12 @@ from distributed import Client, Future, futures_of
 
 from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
-from daskml_dist.cluster.recipes import Recipe, block_keys, recipes
+from daskml_dist.cluster.recipes import block_keys, complaint, recipes, spans
+from daskml_dist.cluster.scheduler_internals import blamed
 from daskml_dist.cluster.shards import RecipeShard, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
-from daskml_dist.errors import DaskmlDistError, InvalidData
+from daskml_dist.errors import ChunkUnreadable, DaskmlDistError, InvalidData
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.partition import Plan, in_place
 from daskml_dist.types import Cost, Table
@@ -149,12 +150,14 @@ class OnDask(Hands):
         self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
 
     def _refuse_unreadable(self, error: Exception) -> NoReturn:
-        """Let a worker, which can read what this process may not, say which chunk cannot be computed."""
+        """Say which chunk cannot be computed; nothing is tried again."""
         assert self._source is not None
-        failed = {key for key, block in self._blocks.items() if block.status == "error"}
-        for recipe, keys in zip(recipes(self._source), self._keys, strict=True):
-            if failed & set(keys.values()):
-                self.supervisor.result(self.client.submit(Recipe.load, recipe, True, pure=False))
+        rows = spans(self._source.chunks, len(self._keys))
+        for i, keys in enumerate(self._keys):
+            for name, key in keys.items():
+                if self._blocks[key].status == "error":
+                    told = complaint(i, name, rows[i], blamed(self.client, key), error)
+                    raise ChunkUnreadable(told) from error
         raise error
 
     def _drop_broken(self, error: BaseException) -> None:

@@ -45,25 +45,28 @@ class Recipe:
             A task failed, such as the reading of a damaged file; the message names chunk and task.
         """
         wanted = {name: key for name, key in self.keys.items() if features or name != "X"}
+        started: list[Key] = []
+        note = (None, None, lambda key, graph, state: started.append(key), None, None)
         try:
-            blocks = dask.get(dict(self.graph), list(wanted.values()))
+            blocks = dask.get(dict(self.graph), list(wanted.values()), callbacks=[note])
         except (DaskmlDistError, MemoryError):
             raise
         except Exception as error:  # whatever reads a file has errors of its own
-            raise ChunkUnreadable(self._complaint(wanted, error)) from error
+            key = started[-1]
+            name = next(name for name in wanted if key in _needed(self.graph, [wanted[name]]))
+            raise ChunkUnreadable(complaint(self.id, name, self.rows, key, error)) from error
         return chunk_of(self.id, dict(zip(wanted, blocks, strict=True)))
 
-    def _complaint(self, wanted: Mapping[str, Key], error: Exception) -> str:
-        """Which task failed: that of a damaged file knows its block, and an error seldom does."""
-        graph = dict(self.graph)
-        name, key = next((item for item in wanted.items() if _fails(graph, item[1])), ("the data", None))
-        rows = "" if self.rows is None else f" (rows {self.rows[0]:,} to {self.rows[1] - 1:,})"
-        where = "" if key is None else f"{_described(_culprit(graph, key))} fails with "
-        said = (str(error).splitlines() or [""])[0]
-        return (
-            f"Chunk {self.id} of {name}{rows} cannot be computed: {where}{type(error).__name__}: {said}. If "
-            "it comes from a file, that is damaged, truncated or gone: restore it, or leave these rows out."
-        )
+
+def complaint(chunk: int, name: str, rows: tuple[int, int] | None, key: Key, error: BaseException) -> str:
+    """What is known of a chunk whose task ``key`` failed: that knows its block, and an error seldom does."""
+    span = "" if rows is None else f" (rows {rows[0]:,} to {rows[1] - 1:,})"
+    said = (str(error).splitlines() or [""])[0]
+    return (
+        f"Chunk {chunk} of {name}{span} cannot be computed: {_described(key)} fails with "
+        f"{type(error).__name__}: {said}. If it comes from a file, that is damaged, truncated or gone: "
+        "restore it, or leave these rows out."
+    )
 
 
 def refuse_unreadable(table: Table, error: Exception) -> NoReturn:
@@ -78,22 +81,6 @@ def refuse_unreadable(table: Table, error: Exception) -> NoReturn:
         for recipe in recipes(table):
             recipe.load(features=True)
     raise error
-
-
-def _fails(graph: dict[Key, Any], key: Key) -> bool:
-    try:
-        dask.get(graph, key)
-    except Exception:
-        return True
-    return False
-
-
-def _culprit(graph: dict[Key, Any], key: Key) -> Key:
-    """The task that fails though all that it depends on does not."""
-    for dependency in sorted(get_dependencies(graph, key), key=str):
-        if _fails(graph, dependency):
-            return _culprit(graph, dependency)
-    return key
 
 
 def _described(key: Key) -> str:
@@ -132,16 +119,21 @@ def recipes(table: Table) -> list[Recipe]:
         graph.update(dict(part.__dask_graph__()))
     by_name = {name: list(_flat(part.__dask_keys__())) for name, part in optimised.items()}
     chunks = zip(*by_name.values(), strict=True)
-    known = None if table.chunks is None else list(pairwise(accumulate(table.chunks, initial=0)))
+    rows = spans(table.chunks, len(by_name[names[0]]))
     return [
         Recipe(
             i,
             _needed(graph, list(keys)),
             dict(zip(names, keys, strict=True)),
-            None if known is None else known[i],
+            rows[i],
         )
         for i, keys in enumerate(chunks)
     ]
+
+
+def spans(rows: tuple[int, ...] | None, chunks: int) -> list[tuple[int, int] | None]:
+    """The first row of each chunk and the one after its last; None where they are unknown."""
+    return [None] * chunks if rows is None else list(pairwise(accumulate(rows, initial=0)))
 
 
 def _needed(graph: Mapping[Key, Any], keys: list[Key]) -> dict[Key, Any]:
