@@ -19,6 +19,10 @@ class NonFiniteData(InvalidData):
     """NaN or infinity in X, y, sample_weight or offset; the message names chunk and column."""
 
 
+class ChunkUnreadable(InvalidData):
+    """A chunk could not be read or computed; the message names it and says what failed."""
+
+
 class ChunkMismatch(InvalidData):
     """Arrays that must have the same rows are cut or sized differently."""
 

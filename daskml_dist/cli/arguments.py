@@ -113,7 +113,7 @@ def _add_model(group: Any) -> None:
     group.add_argument(
         "--model",
         choices=("logistic", "linear", "ridge", "poisson"),
-        help="(logistic if the target has two values, else ridge)",
+        help="(logistic if the target is text or has two values, else ridge)",
     )
     group.add_argument("--C", type=float, metavar="X", help="inverse strength of the penalty, logistic (1)")
     group.add_argument(

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from daskml_dist.cli.options import FitOptions
-from daskml_dist.cli.survey import Column, Roles, Survey, Target
+from daskml_dist.cli.survey import Column, Roles, Survey
 from daskml_dist.cli.values import find, listed
 from daskml_dist.errors import InvalidData
 
@@ -115,7 +115,7 @@ def check_features(found: Survey, roles: Roles, options: FitOptions) -> list[str
 
 def _check_categories(columns: dict[str, Column], options: FitOptions) -> list[str]:
     """Refuse text where it is to be refused, or has too many levels; notes about numbers that became text."""
-    slips = {name: sorted(c.strays) for name, c in columns.items() if c.strays and c.numerals > len(c.strays)}
+    slips = {name: found for name, c in columns.items() if (found := c.slips)}
     for name, strays in slips.items():
         if columns[name].levels is None:
             raise InvalidData(
@@ -154,52 +154,6 @@ def check_special(found: Survey, roles: Roles) -> None:
             raise InvalidData(
                 f"{option}: {name} is zero in {column.zero:,} rows, and its logarithm is needed"
             )
-
-
-def choose_model(found: Survey, options: FitOptions) -> tuple[str, str]:
-    """The model and why; refuses a target that the model cannot have."""
-    name, column, target = options.target, found.columns[options.target], found.target
-    if column.infinite:
-        raise InvalidData(f"--target: {name} is infinite in {column.infinite:,} rows")
-    if column.kinds & {"date", "other"}:
-        raise InvalidData(f"--target: {name} holds neither numbers nor text")
-    classes = [] if target.values is None else sorted(target.values)
-    model = options.model
-    why = "as asked for"
-    if model is None:
-        model = "ridge"
-        if "text" in column.kinds or (len(classes) == 2 and target.integral):
-            model = "logistic"
-        two = model == "logistic" and len(classes) == 2
-        said = f"has two values, {_said(classes[0])} and {_said(classes[1])}" if two else "holds numbers"
-        why = f"since {name} {said}"
-    if model == "logistic" and len(classes) != 2:
-        raise InvalidData(
-            f"--target: {name} {_classes(target)} in the training rows; logistic needs exactly two"
-        )
-    if model != "logistic" and "text" in column.kinds:
-        text = next(iter(classes), "")
-        raise InvalidData(f"--target: {name} holds text such as {text!r}, and --model {model} needs numbers")
-    if model == "poisson" and column.negative:
-        raise InvalidData(
-            f"--target: {name} is negative in {column.negative:,} rows, and --model poisson needs counts"
-        )
-    if options.exposure is not None and model != "poisson":
-        raise InvalidData(f"--exposure is for --model poisson, and this is {model} ({why})")
-    return model, why
-
-
-def _classes(target: Target) -> str:
-    """How many values there are."""
-    if target.values is None:
-        return "has many different values"
-    values = sorted(target.values)
-    return f"has {len(values)} value{'s' * (len(values) != 1)} ({listed(map(_said, values))})"
-
-
-def _said(value: object) -> str:
-    """A value of the target as it stands in the file."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _empty(column: Column) -> bool:

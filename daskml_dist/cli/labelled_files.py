@@ -47,7 +47,7 @@ class Cells:
         with _alone(self.kind), open_dataset(self.path, self.kind) as dataset:
             run = dataset.isel({self.dims[0]: slice(self.start, self.stop)})
             needed = {self.columns[name][0] for name in columns}
-            loaded = {name: _load(self.path, run[name]) for name in needed}
+            loaded = {name: self._load(run[name]) for name in needed}
             shape = {dim: run.sizes[dim] for dim in self.dims}
         flat = {}
         for name in columns:
@@ -58,6 +58,30 @@ class Cells:
                 values = values.isel({extra: position})
             flat[name] = values.expand_dims({d: n for d, n in shape.items() if d not in values.dims})
         return pd.DataFrame({name: v.transpose(*self.dims).values.ravel() for name, v in flat.items()})
+
+    def _load(self, variable: Any) -> Any:
+        try:
+            return variable.load()
+        except Exception as error:  # a damaged chunk: each engine has errors of its own
+            name = (
+                f"{os.path.basename(self.path.rstrip('/'))}: variable {variable.name}{self._broken(variable)}"
+            )
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InvalidData(f"{name} cannot be read: {said}") from None
+
+    def _broken(self, variable: Any) -> str:
+        """The first chunk of the file, along the first dim, that cannot be read."""
+        dim = self.dims[0]
+        size = variable.encoding.get("preferred_chunks", {}).get(dim)
+        if dim not in variable.dims or not size:
+            return ""
+        for start in range(self.start // size * size, self.stop, size):
+            stop = min(start + size, self.stop)
+            try:
+                variable.isel({dim: slice(max(start - self.start, 0), stop - self.start)}).load()
+            except Exception:
+                return f", chunk {start // size} ({dim} {start:,} to {stop - 1:,})"
+        return ""
 
 
 def open_dataset(path: str, kind: str) -> Any:
@@ -135,11 +159,3 @@ def _step(dataset: Any, target: str, dims: tuple[str, ...], columns: int, blocks
 def _alone(kind: str) -> AbstractContextManager[Any]:
     """What keeps other threads of this process from the same library."""
     return _HDF5 if kind == "netcdf" else nullcontext()
-
-
-def _load(path: str, variable: Any) -> Any:
-    try:
-        return variable.load()
-    except Exception as error:  # a damaged chunk: each engine has errors of its own
-        name = f"{os.path.basename(path)}: variable {variable.name}"
-        raise InvalidData(f"{name} cannot be read: {str(error).splitlines()[0]}") from None

@@ -6,9 +6,12 @@ import sys
 import textwrap
 from typing import Any, final
 
+from daskml_dist.cli.class_scores import ClassScore
 from daskml_dist.cli.scores import Scores
 
 WIDTH = 78
+SHOWN, LABEL = 12, 22
+"""Classes that are listed, and letters of their names."""
 PROOFS = {
     "closed-form": "proven: closed form",
     "self-concordance": "proven: self-concordance",
@@ -34,7 +37,7 @@ class Report:
         wrapped = textwrap.fill(
             text,
             WIDTH,
-            initial_indent=f"  {name:<13}",
+            initial_indent=f"  {name:<12} ",
             subsequent_indent=" " * 15,
             break_on_hyphens=False,
             break_long_words=False,
@@ -53,6 +56,37 @@ class Report:
             self.line(f"  {name:<14}{_figure(value):>10}{_figure(constant):>12}")
         if scores.note:
             self.notes([scores.note])
+        if scores.classes:
+            self._classes(scores.classes)
+
+    def _classes(self, classes: tuple[ClassScore, ...]) -> None:
+        """A line for each class; of many, for those that fare worst."""
+        seen = sorted((c for c in classes if c.rows), key=lambda c: c.recall)
+        shown = classes if len(classes) <= SHOWN else tuple(seen[:SHOWN])
+        width = max(len("worst classes"), *(len(short(c.name)) for c in shown)) + 1
+        title = "class" if len(shown) == len(classes) else "worst classes"
+        self.line(
+            f"\n  {title:<{width}}{'rows':>9}{'recall':>10}{'precision':>11}   missed ones mostly taken for"
+        )
+        for c in shown:
+            numbers = f"{c.rows:>9,}{_share(c.recall):>10}{_share(c.precision):>11}"
+            self.line(f"  {short(c.name):<{width}}{numbers}   {short(c.taken_for)}".rstrip())
+        rest, unseen = seen[SHOWN:], len(classes) - len(seen)
+        if len(shown) < len(classes) and rest:
+            span = " to ".join(dict.fromkeys((_share(rest[0].recall), _share(rest[-1].recall))))
+            self.line(f"  and {len(rest):,} more with a recall of {span}")
+        if len(shown) < len(classes) and unseen:
+            self.line(f"  and {unseen:,} without held-out rows")
+
+
+def short(name: str) -> str:
+    """A label, cut where it is long."""
+    return name if len(name) <= LABEL else name[: LABEL - 3] + "..."
+
+
+def _share(value: float) -> str:
+    """A share of rows; a dash where there were none."""
+    return "-" if value != value else f"{value:.4f}"
 
 
 def _figure(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -10,6 +11,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score, roc_auc_score
 
 from daskml_dist.cli.blocks import read_rows
+from daskml_dist.cli.class_scores import ClassScore, Judged, by_class, judge, overall
 from daskml_dist.cli.clusters import compute
 from daskml_dist.cli.encoding import Encoding
 from daskml_dist.cli.heldout import HeldOut
@@ -24,11 +26,15 @@ MOST_ROWS = 5_000_000
 @final
 @dataclass(frozen=True)
 class Scores:
-    """Name, value of the model and value of the constant, of each score; and the rows they are of."""
+    """Name, value of the model and value of the constant, of each score; and the rows they are of.
+
+    ``classes`` has a score for each of more than two classes.
+    """
 
     rows: int
     table: tuple[tuple[str, float, float], ...]
     note: str = ""
+    classes: tuple[ClassScore, ...] = ()
 
 
 @final
@@ -50,6 +56,9 @@ def score(
     if total == 0:
         return None
     thin = min(1.0, MOST_ROWS / total)
+    if name == "logistic" and len(model.classes_) > 2:
+        judged = Judged(*_of_each_piece(judge, model, source, found, encoding, rule, thin))
+        return _several_classes(judged, model, found)
     rows = predict_held_out(model, source, found, encoding, rule, thin)
     if name == "logistic":
         return _classification(rows, model, found)
@@ -60,15 +69,28 @@ def predict_held_out(
     model: Any, source: Source, found: Survey, encoding: Encoding, rule: HeldOut, thin: float = 1.0
 ) -> HeldOutRows:
     """The target and the prediction of each held-out row, in the order of the file."""
-    predict = dask.delayed(_predict, pure=True)
+    return HeldOutRows(*_of_each_piece(_predict, model, source, found, encoding, rule, thin))
+
+
+def _of_each_piece(
+    ask: Callable[..., tuple[AnyArray, ...]],
+    model: Any,
+    source: Source,
+    found: Survey,
+    encoding: Encoding,
+    rule: HeldOut,
+    thin: float,
+) -> list[AnyArray]:
+    """What is said of the held-out rows of each piece where that is read: vectors (n,), joined."""
+    say = dask.delayed(ask, pure=True)
     fitted, learned = dask.delayed(model, traverse=False), dask.delayed(encoding, traverse=False)
     parts = [
-        predict(fitted, dask.delayed(piece, traverse=False), number, learned, rule, thin)
+        say(fitted, dask.delayed(piece, traverse=False), number, learned, rule, thin)
         for number, piece in enumerate(source.pieces)
         if found.held_out[number]
     ]
     columns = zip(*compute(parts), strict=True)
-    return HeldOutRows(*(np.concatenate(column) for column in columns))
+    return [np.concatenate(column) for column in columns]
 
 
 def _predict(
@@ -109,11 +131,25 @@ def _classification(rows: HeldOutRows, model: Any, found: Survey) -> Scores:
     ]
     if 0 < y.sum() < len(y):
         table.append(("AUC", roc_auc_score(y, p, sample_weight=weight), 0.5))
-    lost = int((~known).sum())
-    note = (
-        f"{lost:,} held-out rows have a value that is in no training row, and are not scored" if lost else ""
+    return Scores(len(y), tuple((name, float(a), float(b)) for name, a, b in table), _unscored(~known))
+
+
+def _several_classes(rows: Judged, model: Any, found: Survey) -> Scores | None:
+    """Accuracy, mean recall and log loss, and each class; None where no class is known."""
+    known = rows.label >= 0
+    if not known.any():
+        return None
+    scored = Judged(rows.label[known], rows.predicted[known], rows.log_p[known], rows.weight[known])
+    classes = by_class(scored, model.classes_.tolist())
+    return Scores(int(known.sum()), tuple(overall(scored, found)), _unscored(~known), classes)
+
+
+def _unscored(lost: AnyArray) -> str:
+    """A note about rows of classes that the model does not know."""
+    count = int(lost.sum())
+    return f"{count:,} held-out rows have a value that is in no training row, and are not scored" * (
+        count > 0
     )
-    return Scores(len(y), tuple((name, float(a), float(b)) for name, a, b in table), note)
 
 
 def _regression(rows: HeldOutRows, found: Survey) -> Scores:

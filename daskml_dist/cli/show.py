@@ -7,8 +7,9 @@ from typing import Any
 import fsspec
 import numpy as np
 
+from daskml_dist.cli.coefficients import largest
 from daskml_dist.cli.encoding import FILE, Encoding
-from daskml_dist.cli.report import Report
+from daskml_dist.cli.report import Report, short
 from daskml_dist.cli.values import listed
 from daskml_dist.storage import read_model
 
@@ -46,6 +47,11 @@ def show(url: str) -> None:
     report.fact("made", str(record.manifest.get("created_at")))
     versions: dict[str, Any] = record.manifest.get("versions", {})
     report.fact("with", ", ".join(f"{name} {number}" for name, number in versions.items()))
+    lines = largest(attributes)
+    if lines:
+        report.line("\n  the largest coefficients, each by the unit of its feature")
+    for name, text in lines:
+        report.fact(short(name), text)
 
 
 def _fit_facts(report: Report, attributes: dict[str, Any]) -> None:

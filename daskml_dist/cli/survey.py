@@ -18,8 +18,8 @@ from daskml_dist.cli.sources import Piece, Source
 from daskml_dist.cli.values import Kind, as_numbers, as_text, kind_of, missing
 from daskml_dist.types import AnyArray
 
-FEW = 20
-"""Distinct values of the target that are told apart."""
+MOST_CLASSES = 1000
+"""Distinct values of the target that are told apart; no classifier takes more."""
 STRAYS = 3
 """Different texts in a column of numbers that pass for slips rather than for levels."""
 
@@ -67,6 +67,11 @@ class Column:
     numerals: int = 0
     strays: set[str] | None = field(default_factory=set)
 
+    @property
+    def slips(self) -> list[str]:
+        """The few texts in a column of numbers that are none."""
+        return sorted(self.strays) if self.strays and self.numerals > len(self.strays) else []
+
     def add(self, other: Column, most: int) -> None:
         """Take in what another part of the column holds."""
         self.kinds |= other.kinds
@@ -107,7 +112,7 @@ class Target:
             return
         for value, weight in other.values.items():
             self.values[value] = self.values.get(value, 0.0) + weight
-        self.values = None if len(self.values) > FEW else self.values
+        self.values = None if len(self.values) > MOST_CLASSES else self.values
 
 
 @final
@@ -227,7 +232,7 @@ def _numbers(frame: pd.DataFrame, name: str | None) -> AnyArray:
 def _sums(values: AnyArray, weight: AnyArray) -> dict[Any, float] | None:
     """The weight of each distinct value; None where there are more than can be told apart."""
     sums = pd.Series(weight).groupby(values).sum()
-    return None if len(sums) > FEW else {value: float(total) for value, total in sums.items()}
+    return None if len(sums) > MOST_CLASSES else {value: float(total) for value, total in sums.items()}
 
 
 def _capped(levels: Counter[str], most: int) -> Counter[str] | None:

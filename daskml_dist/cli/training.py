@@ -12,7 +12,7 @@ import numpy as np
 
 from daskml_dist import save
 from daskml_dist.cli.blocks import Rows, labels_of, training_rows
-from daskml_dist.cli.checks import check_features, check_rows, check_special, choose_model, mixed, roles_of
+from daskml_dist.cli.checks import check_features, check_rows, check_special, mixed, roles_of
 from daskml_dist.cli.clusters import connected
 from daskml_dist.cli.encoding import Encoding, learn
 from daskml_dist.cli.heldout import HeldOut
@@ -21,6 +21,7 @@ from daskml_dist.cli.report import Report, certainty, one_line
 from daskml_dist.cli.scores import Scores, score
 from daskml_dist.cli.sources import Source, open_source
 from daskml_dist.cli.survey import Survey, survey
+from daskml_dist.cli.targets import choose_model
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 
@@ -111,8 +112,9 @@ def prepare(options: FitOptions, source: Source, report: Report) -> Prepared:
         found = survey(source, roles, rule, options.max_levels, text)
     notes += [*source.notes, *check_rows(found, options)]
     check_special(found, roles)
-    name, why = choose_model(found, options)
+    name, why, of_target = choose_model(found, options)
     refuse_meaningless(options, name)
+    notes += of_target
     notes += check_features(found, roles, options)
     encoding = learn(found, roles, options.missing == "impute", text)
     rows = training_rows(source, found, encoding, rule, labels_of(found, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, final
+from typing import Any, NoReturn, TypeVar, final
 from uuid import uuid4
 
 import dask
@@ -16,11 +16,12 @@ from distributed import Client, Future, futures_of
 
 from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
-from daskml_dist.cluster.recipes import block_keys, recipes
+from daskml_dist.cluster.recipes import block_keys, complaint, recipes, spans
+from daskml_dist.cluster.scheduler_internals import blamed
 from daskml_dist.cluster.shards import RecipeShard, resident_shard
-from daskml_dist.cluster.supervisor import Patience, Supervisor
+from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
-from daskml_dist.errors import InvalidData
+from daskml_dist.errors import ChunkUnreadable, DaskmlDistError, InvalidData
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.partition import Plan, in_place
 from daskml_dist.types import Cost, Table
@@ -139,9 +140,25 @@ class OnDask(Hands):
             self._blocks = {future.key: future for future in futures_of(held)}
             self._keys = block_keys(replace(self._source, **dict(zip(names, held, strict=True))))
             del held
-            self.supervisor.settle(list(self._blocks.values()))
+            try:
+                self.supervisor.settle(list(self._blocks.values()))
+            except (*CURABLE, Stalled, DaskmlDistError):
+                raise
+            except Exception as error:
+                self._refuse_unreadable(error)
 
         self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
+
+    def _refuse_unreadable(self, error: Exception) -> NoReturn:
+        """Say which chunk cannot be computed; nothing is tried again."""
+        assert self._source is not None
+        rows = spans(self._source.chunks, len(self._keys))
+        for i, keys in enumerate(self._keys):
+            for name, key in keys.items():
+                if self._blocks[key].status == "error":
+                    told = complaint(i, name, rows[i], blamed(self.client, key), error)
+                    raise ChunkUnreadable(told) from error
+        raise error
 
     def _drop_broken(self, error: BaseException) -> None:
         """Let go of blocks that failed, so that the scheduler forgets them and makes them anew."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from itertools import accumulate, pairwise
+from typing import Any, NoReturn, final
 
 import dask
 import numpy as np
 from dask.core import get_dependencies
 from dask.typing import Key
 
+from daskml_dist.errors import ChunkUnreadable, DaskmlDistError
 from daskml_dist.kernels import canonical
 from daskml_dist.types import Chunk, Table
 
@@ -25,17 +28,66 @@ class Recipe:
     id : of the chunk.
     graph : tasks by key.
     keys : the key of each column of the chunk.
+    rows : the first one and the one after the last in the table, where they are known.
     """
 
     id: int
     graph: Mapping[Key, Any]
     keys: Mapping[str, Key]
+    rows: tuple[int, int] | None = None
 
     def load(self, features: bool) -> Chunk:
-        """Run the tasks of this chunk in this thread, one after the other."""
+        """Run the tasks of this chunk in this thread, one after the other.
+
+        Raises
+        ------
+        ChunkUnreadable
+            A task failed, such as the reading of a damaged file; the message names chunk and task.
+        """
         wanted = {name: key for name, key in self.keys.items() if features or name != "X"}
-        blocks = dask.get(dict(self.graph), list(wanted.values()))
+        started: list[Key] = []
+        note = (None, None, lambda key, graph, state: started.append(key), None, None)
+        try:
+            blocks = dask.get(dict(self.graph), list(wanted.values()), callbacks=[note])
+        except (DaskmlDistError, MemoryError):
+            raise
+        except Exception as error:  # whatever reads a file has errors of its own
+            key = started[-1]
+            name = next(name for name in wanted if key in _needed(self.graph, [wanted[name]]))
+            raise ChunkUnreadable(complaint(self.id, name, self.rows, key, error)) from error
         return chunk_of(self.id, dict(zip(wanted, blocks, strict=True)))
+
+
+def complaint(chunk: int, name: str, rows: tuple[int, int] | None, key: Key, error: BaseException) -> str:
+    """What is known of a chunk whose task ``key`` failed: that knows its block, and an error seldom does."""
+    span = "" if rows is None else f" (rows {rows[0]:,} to {rows[1] - 1:,})"
+    said = (str(error).splitlines() or [""])[0]
+    return (
+        f"Chunk {chunk} of {name}{span} cannot be computed: {_described(key)} fails with "
+        f"{type(error).__name__}: {said}. If it comes from a file, that is damaged, truncated or gone: "
+        "restore it, or leave these rows out."
+    )
+
+
+def refuse_unreadable(table: Table, error: Exception) -> NoReturn:
+    """Raise what is known of a chunk that cannot be computed, found by loading one after the other.
+
+    Raises
+    ------
+    ChunkUnreadable
+        The first chunk that fails again; where none does, ``error`` itself.
+    """
+    if not isinstance(error, DaskmlDistError | MemoryError):
+        for recipe in recipes(table):
+            recipe.load(features=True)
+    raise error
+
+
+def _described(key: Key) -> str:
+    """A key as a person reads it: the name without its hash, and which block of the array."""
+    name, *block = key if isinstance(key, tuple) else (key,)
+    plain = re.sub(r"-[0-9a-f]{32}$", "", str(name))
+    return f"block ({', '.join(map(str, block))}) of {plain!r}" if block else f"{plain!r}"
 
 
 def chunk_of(chunk_id: int, columns: Mapping[str, Any]) -> Chunk:
@@ -67,10 +119,21 @@ def recipes(table: Table) -> list[Recipe]:
         graph.update(dict(part.__dask_graph__()))
     by_name = {name: list(_flat(part.__dask_keys__())) for name, part in optimised.items()}
     chunks = zip(*by_name.values(), strict=True)
+    rows = spans(table.chunks, len(by_name[names[0]]))
     return [
-        Recipe(i, _needed(graph, list(keys)), dict(zip(names, keys, strict=True)))
+        Recipe(
+            i,
+            _needed(graph, list(keys)),
+            dict(zip(names, keys, strict=True)),
+            rows[i],
+        )
         for i, keys in enumerate(chunks)
     ]
+
+
+def spans(rows: tuple[int, ...] | None, chunks: int) -> list[tuple[int, int] | None]:
+    """The first row of each chunk and the one after its last; None where they are unknown."""
+    return [None] * chunks if rows is None else list(pairwise(accumulate(rows, initial=0)))
 
 
 def _needed(graph: Mapping[Key, Any], keys: list[Key]) -> dict[Key, Any]:

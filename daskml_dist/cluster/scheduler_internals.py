@@ -6,8 +6,9 @@ changes one is noticed there.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from dask.typing import Key
 from distributed import Client
 
 
@@ -23,6 +24,17 @@ def forgive(client: Client, keys: list[str]) -> None:
 def drop_worker(client: Client, address: str) -> None:
     """Take a worker that no longer answers out of the scheduler's books (``Scheduler.remove_worker``)."""
     client.run_on_scheduler(_drop_worker, address=address)
+
+
+def blamed(client: Client, key: Key) -> Key:
+    """The task whose failure is that of ``key``, which may be the same (``TaskState.exception_blame``)."""
+    found: Any = client.run_on_scheduler(_blamed, key=key)
+    return key if found is None else cast(Key, found)
+
+
+def _blamed(dask_scheduler: Any, key: Key) -> Key | None:
+    task = dask_scheduler.tasks.get(key)
+    return None if task is None or task.exception_blame is None else cast(Key, task.exception_blame.key)
 
 
 def _forgive(dask_scheduler: Any, keys: list[str]) -> None:

@@ -15,7 +15,7 @@ from daskml_dist.inputs._base import Chosen
 from daskml_dist.inputs._chosen import in_chunks, rows_in
 from daskml_dist.inputs._recognise import container_of
 from daskml_dist.inputs.dask_frame import partition_lengths
-from daskml_dist.inputs.xarray_dataset import joined
+from daskml_dist.inputs.xarray_dataset import column_of
 from daskml_dist.types import AnyArray
 
 _FRAMES = (dd.DataFrame, dd.Series, dd.Index)
@@ -138,8 +138,8 @@ def take(values: Any, chosen: Chosen) -> Any:
 
 
 def _data(values: Any) -> Any:
-    """What is inside an xarray DataArray; anything else is itself."""
-    values = joined(values) if isinstance(values, xr.Dataset) else values
+    """What is inside an xarray DataArray, or a variable of a Dataset; anything else is itself."""
+    values = column_of(values) if isinstance(values, xr.Dataset) else values
     data = values.data if isinstance(values, xr.DataArray) else values
     if isinstance(data, da.Array) and data.ndim == 0:
         raise InvalidData("Singleton array given: it has no rows. Expected at least one dimension.")

@@ -52,6 +52,14 @@ def joined(X: Any) -> xr.DataArray:
     return X.to_dataarray(dim=feature).transpose(dim, feature)  # type: ignore[no-any-return]
 
 
+def column_of(X: Any) -> xr.DataArray:
+    """One variable of a Dataset, whose rows are those of all; a lazy one where there is any."""
+    row_dim(X)
+    columns = list(X.data_vars.values())
+    lazy: xr.DataArray = next((column for column in columns if column.chunks is not None), columns[0])
+    return lazy
+
+
 @final
 class XarrayDataset(Container):
     """Rows with a dim and coords whose columns are variables, in memory or lazy."""
@@ -76,12 +84,18 @@ class XarrayDataset(Container):
         )
 
     def needs_index(self, values: Any) -> bool:
-        return any(_ARRAY.needs_index(variable) for variable in values.data_vars.values())
+        dim = row_dim(values)
+        in_memory = any(variable.chunks is None for variable in values.data_vars.values())
+        return in_memory or any(dim in coord.dims for coord in values.coords.values())
 
     def take(self, values: Any, chosen: Chosen) -> Any:
-        row_dim(values)
-        taken = {name: _ARRAY.take(variable, chosen) for name, variable in values.data_vars.items()}
-        return xr.Dataset(taken, attrs=values.attrs)
+        dim = row_dim(values)
+        bare = values.drop_vars(list(values.coords))  # labels are taken once and not with each variable
+        variables = {name: _ARRAY.take(variable, chosen) for name, variable in bare.data_vars.items()}
+        coords = values.coords
+        if chosen.index is not None:
+            coords = coords.to_dataset().isel({dim: chosen.index}, missing_dims="ignore").coords
+        return xr.Dataset(variables, coords=coords, attrs=values.attrs)
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return _ARRAY.apply(joined(X), row_map)

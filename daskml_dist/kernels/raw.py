@@ -26,7 +26,7 @@ def label_column(y: AnyArray | None, name: str, chunk_id: int) -> AnyArray:
         if not np.array_equal(y, np.floor(y)):
             raise InvalidData(
                 f"Unknown label type: continuous. A classifier expects classes, and {name} holds fractions "
-                f"such as {y[y != np.floor(y)][0]!r} (chunk {chunk_id}). Maybe you want a regressor."
+                f"such as {float(y[y != np.floor(y)][0])!r} (chunk {chunk_id}). Maybe you want a regressor."
             )
     if y.dtype.kind == "O":
         refuse_missing(name, y, chunk_id)

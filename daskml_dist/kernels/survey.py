@@ -15,7 +15,7 @@ from daskml_dist.losses import Loss
 from daskml_dist.types import AnyArray, Chunk
 
 _LEAST_WEIGHT = 1e-290  # for a sum of weights: products with it must not lose digits
-_MANY = 1000  # distinct labels in one chunk from which on y is taken for a number
+_MANY = 1000  # distinct labels from which on y is taken for a number
 
 
 @final
@@ -53,6 +53,8 @@ class LabelSurvey(Kernel[LabelSurveyAnswer]):
         for key in sorted(total.gathered):
             for label, tally in total.gathered[key].items():
                 sums[label] = sums.get(label, 0.0) + tally
+        if len(sums) > _MANY:  # each chunk may have had less
+            raise InvalidData(_too_many(len(sums), "all of its chunks"))
         classes = _sorted(list(sums), dtype)
         tallies = np.array([sums[label] for label in classes.tolist()])
         check_weight_sum(float(tallies[:, 1].sum()))
@@ -151,11 +153,15 @@ def _split(y: AnyArray, chunk_id: int) -> list[tuple[Any, AnyArray]]:
         return found
     labels, codes = np.unique(y, return_inverse=True)
     if labels.shape[0] > _MANY:
-        raise InvalidData(
-            f"y holds {labels.shape[0]} different labels in chunk {chunk_id}: more than {_MANY} classes are "
-            "not supported. Maybe you want a regressor."
-        )
+        raise InvalidData(_too_many(labels.shape[0], f"chunk {chunk_id}"))
     return [(label, codes == code) for code, label in enumerate(labels.tolist())]
+
+
+def _too_many(labels: int, where: str) -> str:
+    return (
+        f"y holds {labels} different labels in {where}: more than {_MANY} classes are not supported. Maybe "
+        "you want a regressor."
+    )
 
 
 def _plain(dtype: np.dtype[Any]) -> np.dtype[Any]:

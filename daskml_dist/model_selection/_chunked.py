@@ -7,7 +7,6 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-import xarray as xr
 from dask.base import is_dask_collection
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import DataNode, Task, TaskRef
@@ -46,13 +45,8 @@ def split_chunks(rule: Split, data: Sequence[Any], y: Any, groups: Any) -> list[
 
 
 def is_chunked(*containers: Any) -> bool:
-    """Say whether any of these is lazy, and complain about a lazy or labelled one that has no rows."""
+    """Say whether any of these is lazy, and complain about a lazy one that has no rows."""
     for container in containers:
-        if isinstance(container, xr.Dataset):
-            raise TypeError(
-                "X is an xarray Dataset; an xarray DataArray is expected, whose rows can be parted. Join its "
-                "variables with X.to_dataarray(dim='feature').transpose(..., 'feature')."
-            )
         if is_dask_collection(container):
             inputs.kind_of(container)
     return inputs.is_lazy(*containers)

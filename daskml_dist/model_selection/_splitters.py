@@ -10,6 +10,7 @@ from sklearn import model_selection
 
 from daskml_dist.fit import RULES, Ruled
 from daskml_dist.model_selection._chunked import is_chunked, split_chunks
+from daskml_dist.model_selection._datasets import countable
 from daskml_dist.splits import Split
 
 
@@ -56,7 +57,7 @@ class KFold(Ruled, model_selection.KFold):
         """
         if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
-        return iter(model_selection.KFold.split(self, X, y, groups))
+        return iter(model_selection.KFold.split(self, countable(X), y, groups))
 
     def rule(self) -> Split:
         return RULES[model_selection.KFold](self)
@@ -93,7 +94,7 @@ class StratifiedKFold(Ruled, model_selection.StratifiedKFold):
         """
         if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
-        return iter(model_selection.StratifiedKFold.split(self, X, y, groups))
+        return iter(model_selection.StratifiedKFold.split(self, countable(X), y, groups))
 
     def rule(self) -> Split:
         return RULES[model_selection.StratifiedKFold](self)
@@ -130,7 +131,7 @@ class GroupKFold(Ruled, model_selection.GroupKFold):
         """
         if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
-        return iter(model_selection.GroupKFold.split(self, X, y, groups))
+        return iter(model_selection.GroupKFold.split(self, countable(X), y, groups))
 
     def rule(self) -> Split:
         return RULES[model_selection.GroupKFold](self)
@@ -166,7 +167,7 @@ class TimeSeriesSplit(Ruled, model_selection.TimeSeriesSplit):
         """
         if is_chunked(X, y, groups):
             return _chunked(self, X, y, groups)
-        return iter(model_selection.TimeSeriesSplit.split(self, X, y, groups))
+        return iter(model_selection.TimeSeriesSplit.split(self, countable(X), y, groups))
 
     def rule(self) -> Split:
         return RULES[model_selection.TimeSeriesSplit](self)

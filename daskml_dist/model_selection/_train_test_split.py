@@ -10,6 +10,7 @@ from sklearn import model_selection
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import seed
 from daskml_dist.model_selection._chunked import is_chunked, split_chunks
+from daskml_dist.model_selection._datasets import countable, taken
 from daskml_dist.splits import Holdout, Split, StratifiedHoldout
 
 
@@ -30,7 +31,8 @@ def train_test_split(
 
     Parameters
     ----------
-    *arrays : (n, ...) numpy, pandas, dask arrays, dataframes or series, xarray, together as they like.
+    *arrays : (n, ...) numpy, pandas, dask arrays, dataframes or series, xarray (of a Dataset, the
+        variables are columns and lie on the dim of the rows), together as they like.
         Dask collections must have the same rows in the same chunks where these have unknown lengths.
     test_size, train_size : a fraction of the rows (the test part is rounded up, the training part down)
         or a number of rows; None is what the other one leaves, 0.25 and 0.75 where both are None.
@@ -68,14 +70,14 @@ def train_test_split(
     """
     if not is_chunked(*arrays, stratify):
         parts: list[Any] = model_selection.train_test_split(
-            *arrays,
+            *map(countable, arrays),
             test_size=test_size,
             train_size=train_size,
             random_state=random_state,
             shuffle=shuffle,
             stratify=stratify,
         )
-        return parts
+        return [taken(arrays[i // 2], part) for i, part in enumerate(parts)]
     if not arrays:
         raise InvalidData("At least one array required as input")
     rule = _rule(test_size, train_size, random_state, shuffle, stratify is not None)

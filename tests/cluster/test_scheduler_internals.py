@@ -18,7 +18,7 @@ from daskml_dist.cluster.scheduler_internals import drop_worker, forgive
 from tests.cluster.nemesis import own_cluster, until, whole_client
 
 #: every attribute of the scheduler and of its tasks that the library touches
-USED = {"tasks", "tasks.get", "suspicious", "remove_worker"}
+USED = {"tasks", "tasks.get", "suspicious", "remove_worker", "exception_blame", "exception_blame.key"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_all_that_is_used_is_named_here() -> None:
 
 
 def test_distributed_still_has_them() -> None:
-    assert "suspicious" in TaskState.__slots__
+    assert {"suspicious", "exception_blame"} <= set(TaskState.__slots__)
     assert inspect.iscoroutinefunction(Scheduler.remove_worker)
     assert {"address", "stimulus_id", "expected"} <= set(
         inspect.signature(Scheduler.remove_worker).parameters

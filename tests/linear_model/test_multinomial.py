@@ -131,3 +131,12 @@ def test_a_warm_start_needs_the_same_classes() -> None:
 def test_a_class_without_weight_is_refused() -> None:
     with pytest.raises(InvalidData, match="class 'bee' have weight zero"):
         LogisticRegression(verbose=0).fit(X, LABELS, np.where(LABELS == "bee", 0.0, 1.0))
+
+
+def test_more_labels_in_all_than_in_any_chunk_are_no_classes() -> None:
+    """A target that is a number: each chunk has few of its values, and all chunks have many."""
+    many = da.arange(1500, chunks=300)
+    with pytest.raises(
+        InvalidData, match=r"1500 different labels in all of its chunks.*you want a regressor"
+    ):
+        LogisticRegression(verbose=0).fit(da.ones((1500, 1), chunks=(300, 1)), many)

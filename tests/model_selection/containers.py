@@ -75,6 +75,15 @@ def labelled(data: Data) -> Data:
     return Data(X, xr.DataArray(lazy.y, dims=["time"]), xr.DataArray(lazy.groups, dims=["time"]))
 
 
+def variables(data: Data) -> Data:
+    """A Dataset, cut unevenly, with one variable in memory, labels on the rows and one that is on no row."""
+    X = labelled(data).X.to_dataset(dim="feature")
+    X["beta"] = X.beta.load().assign_attrs(unit="K")
+    X = X.assign_coords(place=("elsewhere", [1.0, 2.0]), made="here").assign_attrs(source="test")
+    y = xr.DataArray(arrays(data, cut(5)).y, dims=["time"])
+    return Data(X, y, xr.DataArray(arrays(data, cut(5)).groups, dims=["time"]))
+
+
 def mixed(data: Data) -> Data:
     """Each cut in its own way, and the groups in memory."""
     return Data(arrays(data, cut(7)).X, arrays(data, (N,)).y, data.groups)
@@ -86,6 +95,7 @@ LAZY: dict[str, Callable[[Data], Data]] = {
     "unknown lengths": unknown,
     "dask dataframe": frames,
     "xarray": labelled,
+    "xarray Dataset": variables,
     "mixed": mixed,
 }
 IN_MEMORY: dict[str, Callable[[Data], Data]] = {
@@ -102,12 +112,14 @@ def computed(values: Any) -> Any:
 def rows_of(values: Any, index: np.ndarray) -> Any:
     """Rows of a container, taken by whoever made it."""
     whole = computed(values)
+    if isinstance(whole, xr.Dataset):
+        return whole.isel(time=index)
     return whole.iloc[index] if isinstance(whole, (pd.DataFrame, pd.Series)) else whole[index]
 
 
 def assert_same(given: Any, expected: Any) -> None:
     assert type(given) is type(expected)
-    if isinstance(given, xr.DataArray):
+    if isinstance(given, xr.DataArray | xr.Dataset):
         xr.testing.assert_identical(given, expected)
     elif isinstance(given, pd.DataFrame):
         pd.testing.assert_frame_equal(given, expected)
