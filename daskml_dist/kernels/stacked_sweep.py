@@ -52,8 +52,8 @@ def _stacked(asked: Sequence[Asked]) -> list[Part]:
     assert chunk.X is not None and chunk.y is not None
     W = np.stack([sweep.point.w[0] for sweep, _ in asked])  # (K, p)
     shift = np.array([sweep.point.raw_intercept[0] for sweep, _ in asked])
-    weights, columns = _weights([chunk for _, chunk in asked])
-    targets, rows = _different([chunk.y for _, chunk in asked])
+    weights, columns = weights_of([chunk for _, chunk in asked])
+    targets, rows = different([chunk.y for _, chunk in asked])
     value, slopes, gradient = np.zeros(len(asked)), np.zeros(len(asked)), np.zeros(W.shape)
     with np.errstate(over="ignore", invalid="ignore"):  # a step too far: the solver sees infinity
         for where, x in _blocks(chunk.X, len(asked)):
@@ -85,15 +85,15 @@ def _stacked(asked: Sequence[Asked]) -> list[Part]:
     ]
 
 
-def _weights(chunks: Sequence[Chunk]) -> tuple[FloatArray | None, list[int]]:
+def weights_of(chunks: Sequence[Chunk]) -> tuple[FloatArray | None, list[int]]:
     """The different weights, (V, n), and which of them each problem has; None where all rows count once."""
     if all(chunk.weight is None for chunk in chunks):
         return None, []
     ones = np.ones(len(chunks[0].y)) if chunks[0].y is not None else None
-    return _different([ones if chunk.weight is None else chunk.weight for chunk in chunks])
+    return different([ones if chunk.weight is None else chunk.weight for chunk in chunks])
 
 
-def _different(columns: Sequence[FloatArray | None]) -> tuple[FloatArray, list[int]]:
+def different(columns: Sequence[FloatArray | None]) -> tuple[FloatArray, list[int]]:
     """The different ones of (n,) columns, (V, n), and which of them each problem has."""
     different = {id(column): column for column in columns if column is not None}
     place = {key: number for number, key in enumerate(different)}
