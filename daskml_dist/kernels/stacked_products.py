@@ -26,7 +26,8 @@ def multiplied(asked: Sequence[Asked]) -> list[Part]:
     """
     groups: dict[Any, list[int]] = {}
     for k, (product, chunk) in enumerate(asked):
-        point, key = product.point, (k,)
+        point = product.point
+        key: Any = k
         if len(product.vectors) == 1 and len(point.w) == 1 and not point.joint:
             key = (id(chunk.X), repr(product.loss), point.intercept, point.centre.tobytes())
         groups.setdefault(key, []).append(k)
