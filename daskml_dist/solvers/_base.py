@@ -156,7 +156,7 @@ class Solver(ABC):
     needs: ClassVar[frozenset[str]]
     #: whether a target of several columns is solved for as one problem; see ``by_target``
     many_targets: ClassVar[bool] = False
-    #: whether it solves many small systems between questions, for which threads of BLAS only wait
+    #: whether it has many small systems or products between questions, for which threads of BLAS only wait
     small_systems: ClassVar[bool] = False
 
     @abstractmethod

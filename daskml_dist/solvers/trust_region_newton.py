@@ -53,6 +53,7 @@ class TrustRegionNewton(Solver):
 
     name: ClassVar[str] = "newton-cg"
     needs: ClassVar[frozenset[str]] = frozenset({"smooth loss", "smooth penalty", "loss without a scale"})
+    small_systems: ClassVar[bool] = True  # products of vectors
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:

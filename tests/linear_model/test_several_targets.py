@@ -16,7 +16,7 @@ from tests.linear_model.problems import chunked
 from tests.linear_model.sparse_problems import TIGHT, assert_same, in_blocks, made
 
 RNG = np.random.default_rng(5)
-N, P = 600, 2300
+N, P = 450, 2300  # dense, as the blocks of a graph are cut from them, less than dask warns of
 WIDE = made(N, P, density=0.02, seed=1)
 TARGETS = WIDE @ RNG.standard_normal((P, 4)) + RNG.standard_normal((N, 4)) + [0.0, 1.0, 50.0, -3.0]
 WEIGHT = 2.0 * RNG.random(N) * (RNG.random(N) > 0.1)
@@ -107,7 +107,7 @@ def test_linear_regression() -> None:
 @pytest.mark.usefixtures("few")
 def test_the_same_bits_on_threads_and_on_a_cluster(client: Any) -> None:
     lazy, y = in_blocks(NARROW, 7), chunked(NARROW_TARGETS, 7)
-    fits = [Ridge(verbose=0, scheduler=where).fit(lazy, y) for where in ("threads", client)]
+    fits = [Ridge(30.0, verbose=0, scheduler=where).fit(lazy, y) for where in ("threads", client)]
     assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
     assert fits[0].gap_ == fits[1].gap_
 
