@@ -17,21 +17,19 @@ from daskml_dist.fit.surveying import against_rest, survey_labels
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.kernels import Coding, View
 from daskml_dist.solvers import (
-    Judged,
-    ManyConversation,
-    Meeting,
     Member,
     Problem,
     Solution,
     Solver,
     State,
+    at_once,
     automatic,
+    in_turn,
+    joined_point,
+    joined_progress,
     named,
-    together,
 )
 from daskml_dist.types import AnyArray, Table
-
-_GATHERED_BYTES = 1 << 28  # by the questions of classes that are solved at once, in one task
 
 Asked = tuple[Problem, View]
 
@@ -54,22 +52,10 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
             return _one_by_one(training, hands, table, asked, found.classes, by)
         hands.code(Coding(found.classes))
         log = Log(training, hands, asked[0][0], by)
-        met = meet(_in_turn(asked, by), hands, log)
+        members = [Member(by.solve(problem), view) for problem, view in asked]
+        met = meet(in_turn(members, at_once(by, asked[0][0])), hands, log)
         solutions = [one.solution for one in met.judged]
         return _joined(solutions, met.state.passes, asked, found.classes, log.history.rows(), hands.graph)
-
-
-def _in_turn(asked: Sequence[Asked], solver: Solver) -> ManyConversation:
-    """As many classes at once as questions may gather rows for."""
-    room = max(_GATHERED_BYTES // max(solver.gathered_bytes(asked[0][0]), 1), 1)
-    judged: list[Judged] = []
-    state = State()
-    for start in range(0, len(asked), room):
-        members = [Member(solver.solve(problem), view) for problem, view in asked[start : start + room]]
-        met = yield from together(members, None, state.passes)
-        judged += met.judged
-        state = met.state
-    return Meeting(judged, state)
 
 
 def _one_by_one(
@@ -107,25 +93,12 @@ def _joined(
     states = [solution.state for solution in solutions]
     points = [state.point for state in states if state.point is not None]
     reports = [state.progress for state in states if state.progress is not None]
-    widest = max(reports, key=lambda report: report.gap)
-    guessed = [report.gap_kind for report in reports if report.gap_kind == "estimate"]
-    progress = replace(
-        widest,
-        objective=sum(report.objective for report in reports),
-        gap_kind=guessed[0] if guessed else widest.gap_kind,
-        gradient_norm=float(np.linalg.norm([report.gradient_norm for report in reports])),
-    )
-    point = replace(
-        points[0],
-        w=np.concatenate([point.w for point in points]),
-        b=np.concatenate([point.raw_intercept for point in points]),
-        centre=np.zeros(points[0].w.shape[1]),
-    )
     notes = {
         f"{note} (class {label!r} against the rest)": None
         for solution, label in zip(solutions, classes.tolist(), strict=True)
         for note in solution.notes
     }
     converged = all(solution.converged for solution in solutions)
-    solution = Solution(State(passes, point, progress), converged, notes=tuple(notes))
+    state = State(passes, joined_point(points), joined_progress(reports))
+    solution = Solution(state, converged, notes=tuple(notes))
     return Outcome(solution, asked[0][0], classes, history, graph)

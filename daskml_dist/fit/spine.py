@@ -18,7 +18,7 @@ from daskml_dist.fit.log import Log
 from daskml_dist.fit.states import digest, fingerprint, keep, resumed
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
-from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, named
+from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, by_target, named
 from daskml_dist.storage import Checkpoints
 from daskml_dist.types import AnyArray, Table
 
@@ -32,7 +32,6 @@ def fit(
     with placed(training, X, y, sample_weight, offset, groups) as (hands, table, streamed):
         problem, classes = survey(training, hands, table, streamed)
         solver = solver or automatic(problem)
-        solver.refuse_targets(problem.targets)
         if training.cv is not None:
             problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
         return talk(training, hands, table, problem, classes, solver)
@@ -51,11 +50,11 @@ def talk(
         return Outcome(solution, problem, classes, log.history.rows(), hands.graph)
 
     def kept(state: State) -> None:
-        if store is not None and state.progress is not None:
+        if store is not None and state.point is not None and state.progress is not None:
             keep(store, state, mark)
 
     try:
-        solution = hold(solver.solve(problem, resumed(store, mark)), hands, log, kept)
+        solution = hold(by_target(solver, problem, resumed(store, mark)), hands, log, kept)
         log.heard(solution.state, None)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)
@@ -64,7 +63,7 @@ def talk(
         reached = log.state.point is not None
         raise Interrupted(outcome(Solution(log.state, False)) if reached else None) from None
     except ClusterGaveUp as error:
-        if log.state.progress is None:
+        if log.state.point is None or log.state.progress is None:
             raise
         store = store or Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
         where = keep(store, log.state, mark)

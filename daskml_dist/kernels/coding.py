@@ -43,6 +43,8 @@ class Coding:
             y = _signs(y, len(self.classes))
         if self.one is not None:
             y = y == self.one
+        if y.ndim == 2 and y.shape[1] == 1 and not self.raw:
+            y = y[:, 0]  # one column is one target
         return replace(
             chunk,
             y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),

@@ -33,8 +33,8 @@ class HessianVector(Kernel[FloatArray]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
-        along = [_Along.of(self.point.at(vector[None])) for vector in self.vectors]
-        at = _Along.of(self.point)
+        along = [Along.of(self.point.at(vector[None])) for vector in self.vectors]
+        at = Along.of(self.point)
         products = np.zeros((len(along), *self.point.w.shape))
         sums = np.zeros((len(along), len(self.point.w)))
         for where, x in blocks(chunk.X, margins=len(self.point.w)):
@@ -68,14 +68,15 @@ class HessianVector(Kernel[FloatArray]):
 
 @final
 @dataclass(frozen=True)
-class _Along:
+class Along:
     """The margins of rows; coefficients as products with sparse rows want them."""
 
     w: FloatArray  # (p, K)
     intercept: FloatArray  # (K,)
 
     @classmethod
-    def of(cls, point: Point) -> _Along:
+    def of(cls, point: Point) -> Along:
+        """Those of a point, or of a direction given as one."""
         return cls(np.ascontiguousarray(point.w.T), point.raw_intercept)
 
     def margins(self, x: AnyArray) -> FloatArray:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from daskml_dist.kernels._base import Kernel, Part, Question, Total
+from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.stacked_products import multiplied
 from daskml_dist.kernels.stacked_sweep import swept
 from daskml_dist.kernels.sweep import Sweep
 from daskml_dist.kernels.view import View, views_of
@@ -37,13 +39,12 @@ class Together(Kernel[tuple[Any, ...]]):
     def chunk(self, chunk: Chunk) -> Part:
         seen = views_of(self.views, chunk, self.folds)
         chunks = [seen[view] for view in self.views]
-        sweeps = {
-            k: (kernel, chunks[k]) for k, kernel in enumerate(self.kernels) if isinstance(kernel, Sweep)
-        }
+        asked = list(enumerate(zip(self.kernels, chunks, strict=True)))
+        sweeps = {k: (kernel, rows) for k, (kernel, rows) in asked if isinstance(kernel, Sweep)}
+        products = {k: (kernel, rows) for k, (kernel, rows) in asked if isinstance(kernel, HessianVector)}
         parts = dict(zip(sweeps, swept(list(sweeps.values())), strict=True))
-        for k, kernel in enumerate(self.kernels):
-            if k not in sweeps:
-                parts[k] = kernel.chunk(chunks[k])
+        parts |= zip(products, multiplied(list(products.values())), strict=True)
+        parts |= {k: kernel.chunk(rows) for k, (kernel, rows) in asked if k not in parts}
         return Part(
             {f"{k} {name}": value for k, part in parts.items() for name, value in part.sums.items()},
             {f"{k} {name}": value for k, part in parts.items() for name, value in part.maxima.items()},

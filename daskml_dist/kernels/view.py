@@ -26,12 +26,14 @@ class View:
     part : whether these are the rows that the split trains on or those that it tests.
     class_weight : factor on the weight of each class, of a y that is coded 0 .. k - 1; or None.
     one : the class that is coded 1, against all others, which are coded 0; or None.
+    target : the column of a y of several that is the target; or None.
     """
 
     split: int | None = None
     part: Rows = "trained on"
     class_weight: tuple[float, ...] | None = None
     one: int | None = None
+    target: int | None = None
 
     def of(self, chunk: Chunk, folds: Folds | None, fold: NDArray[np.int32] | None) -> Chunk:
         """The chunk as the problem sees it.
@@ -47,10 +49,13 @@ class View:
         return self._coded(replace(chunk, weight=self._weight(chunk, folds.trains[self.split][fold])))
 
     def _coded(self, chunk: Chunk) -> Chunk:
-        if self.one is None:
-            return chunk
-        assert chunk.y is not None
-        return replace(chunk, y=(chunk.y == self.one).astype(np.float64))
+        if self.one is not None:
+            assert chunk.y is not None
+            return replace(chunk, y=(chunk.y == self.one).astype(np.float64))
+        if self.target is not None:
+            assert chunk.y is not None
+            return replace(chunk, y=np.ascontiguousarray(chunk.y[:, self.target]))
+        return chunk
 
     def _weight(self, chunk: Chunk, seen: NDArray[np.bool_] | None) -> FloatArray | None:
         weight = chunk.weight

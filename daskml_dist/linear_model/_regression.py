@@ -46,4 +46,4 @@ class LinearRegressor(RegressorMixin, LinearModel):
 def expectations(point: Point, loss: Loss, dtype: Any, wide: bool, x: AnyArray) -> AnyArray:
     """(m,), or (m, t) where ``wide``: the inverse link of the margins of a block."""
     mean = loss.mean(margins(point, x)).astype(dtype)
-    return mean.reshape(len(x), -1) if wide else mean
+    return mean.reshape(x.shape[0], -1) if wide else mean

@@ -49,8 +49,10 @@ class LinearRegression(LeastSquaresModel):
     copy_X, n_jobs : scikit-learn's; only their defaults are supported.
     positive : whether coefficients must not be negative.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs".
-    max_iter : how many passes over the data may be made.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
+        first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
+        than 2,000 sparse or 8,192 dense features.
+    max_iter : how many passes over the data may be made for a column of y.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     scheduler : see ``LogisticRegression``.
 
@@ -131,9 +133,11 @@ class Ridge(LeastSquaresModel):
     fit_intercept : whether a constant is added; it is never penalised.
     copy_X : scikit-learn's; only its default is supported.
     positive : whether coefficients must not be negative.
-    max_iter : how many passes over the data may be made.
+    max_iter : how many passes over the data may be made for a column of y.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs".
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
+        first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
+        than 2,000 sparse or 8,192 dense features.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
 

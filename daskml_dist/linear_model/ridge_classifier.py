@@ -51,10 +51,12 @@ class RidgeClassifier(RidgeClassifierModel):
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
     copy_X : scikit-learn's; only its default is supported.
-    max_iter : how many passes over the data may be made.
+    max_iter : how many passes over the data may be made for a class.
     tol : relative optimality gap, for the iterative solvers.
     class_weight : dict of class and factor, "balanced" (by numbers of rows), or None.
-    solver : "auto", "least-squares"; for two classes also "newton", "progressive-newton" or "lbfgs".
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
+        first two solve for each class by itself, in the same passes. "auto" is "newton-cg" for more
+        than 2,000 sparse or 8,192 dense features.
     positive : whether coefficients must not be negative.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.

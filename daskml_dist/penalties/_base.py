@@ -39,6 +39,10 @@ class Penalty(ABC):
         """The largest value of each coefficient: one number, or (p,)."""
         return np.inf
 
+    def of(self, problem: int) -> Penalty:
+        """The penalty of one of K problems; the same one where they share it."""
+        return self
+
     @abstractmethod
     def value(self, w: FloatArray) -> FloatArray:
         """The penalty of each problem, +inf outside bounds: shape () or (K,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -45,6 +45,9 @@ class Bounded(Penalty):
     @property
     def upper(self) -> float | FloatArray:
         return self.most
+
+    def of(self, problem: int) -> Penalty:
+        return replace(self, penalty=self.penalty.of(problem))
 
     def value(self, w: FloatArray) -> FloatArray:
         inside = ((w >= self.least) & (w <= self.most)).all(axis=-1)

@@ -27,6 +27,9 @@ class ElasticNet(Penalty):
     def l1(self) -> float | FloatArray:
         return self.alpha1
 
+    def of(self, problem: int) -> Penalty:
+        return ElasticNet(*(_one(alpha, problem) for alpha in (self.alpha1, self.alpha2)))
+
     def value(self, w: FloatArray) -> FloatArray:
         squares = 0.5 * self.alpha2 * np.sum(np.square(w), axis=-1)
         return np.asarray(self.alpha1 * np.sum(np.abs(w), axis=-1) + squares)
@@ -44,6 +47,11 @@ class ElasticNet(Penalty):
     @property
     def strong_convexity(self) -> float:
         return float(np.min(self.alpha2))
+
+
+def _one(alpha: float | FloatArray, problem: int) -> float:
+    """alpha of one of K problems."""
+    return float(alpha if np.ndim(alpha) == 0 else np.asarray(alpha)[problem])
 
 
 def _column(alpha: float | FloatArray) -> FloatArray:

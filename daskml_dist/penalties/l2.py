@@ -19,6 +19,9 @@ class L2(Penalty):
     alpha: float | FloatArray
     name: ClassVar[str] = "l2"
 
+    def of(self, problem: int) -> Penalty:
+        return self if np.ndim(self.alpha) == 0 else L2(float(np.asarray(self.alpha)[problem]))
+
     def value(self, w: FloatArray) -> FloatArray:
         return np.asarray(0.5 * self.alpha * np.sum(np.square(w), axis=-1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -42,6 +42,9 @@ class Scaled(Penalty):
     @property
     def upper(self) -> float | FloatArray:
         return self.penalty.upper / self.factors
+
+    def of(self, problem: int) -> Penalty:
+        return replace(self, penalty=self.penalty.of(problem))
 
     def value(self, w: FloatArray) -> FloatArray:
         return self.penalty.value(self.factors * w)

@@ -12,9 +12,11 @@ from daskml_dist.solvers._base import (
     converse,
 )
 from daskml_dist.solvers.block_lbfgs import BlockLBFGS
+from daskml_dist.solvers.by_target import by_target
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.grid import Grid
+from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
@@ -23,7 +25,7 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
-from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, together
+from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 
 __all__ = [
@@ -51,8 +53,13 @@ __all__ = [
     "State",
     "TrustRegionNewton",
     "Turn",
+    "at_once",
     "automatic",
+    "by_target",
     "converse",
+    "in_turn",
+    "joined_point",
+    "joined_progress",
     "named",
     "together",
 ]

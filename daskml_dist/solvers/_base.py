@@ -154,7 +154,7 @@ class Solver(ABC):
     name: ClassVar[str]
     #: what the loss and the penalty must be; see ``refuse``
     needs: ClassVar[frozenset[str]]
-    #: whether a target of several columns can be solved for
+    #: whether a target of several columns is solved for as one problem; see ``by_target``
     many_targets: ClassVar[bool] = False
 
     @abstractmethod
@@ -178,14 +178,6 @@ class Solver(ABC):
                     f"{penalty.name!r}. Use solver='auto', which takes one that fits."
                 )
 
-    def refuse_targets(self, targets: int) -> None:
-        """Raise UnsupportedCombination where y has several columns and this solver takes one."""
-        if targets > 1 and not self.many_targets:
-            raise UnsupportedCombination(
-                f"solver={self.name!r} solves for one target, and y has {targets} columns. Use "
-                "solver='least-squares', or fit one model a column."
-            )
-
 
 def converse(conversation: Conversation, chunks: Iterable[Chunk]) -> Solution:
     """Hold a whole conversation in this thread, over chunks in memory."""
@@ -202,7 +194,7 @@ def converse(conversation: Conversation, chunks: Iterable[Chunk]) -> Solution:
 
 def centred(point: Point, centre: FloatArray) -> Point:
     """The same model, with its intercept given at another centre."""
-    if not point.intercept:
+    if not point.intercept or np.array_equal(point.centre, centre):
         return point
     return replace(point, b=point.raw_intercept + point.w @ centre, centre=centre)
 

@@ -18,9 +18,9 @@ from daskml_dist.kernels import (
     Sweep,
     SweepAnswer,
 )
-from daskml_dist.penalties import L2
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
 from daskml_dist.solvers.box_lasso import BoxLasso
+from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.normal import Centred, Normal
 from daskml_dist.solvers.triangular import solve_factor
@@ -101,11 +101,10 @@ def _normal(problem: Problem, products: FloatArray, x_shift: FloatArray, y_shift
 def _alike(problem: Problem) -> list[tuple[Problem, list[int]]]:
     """Targets with the same penalty, which share a matrix: all of them, or each by itself."""
     everyone = list(range(problem.targets))
-    ridges = np.atleast_2d(problem.penalty.curvature(np.zeros((problem.targets, problem.features))))
-    if (ridges == ridges[0]).all():
-        level = problem.penalty if problem.targets == 1 or not ridges.any() else L2(float(ridges[0, 0]))
-        return [(replace(problem, penalty=level), everyone)]
-    return [(replace(problem, penalty=L2(float(ridges[t, 0])), targets=1), [t]) for t in everyone]
+    own = [problem.penalty.of(t) for t in everyone]
+    if all(penalty == own[0] for penalty in own):
+        return [(replace(problem, penalty=own[0]), everyone)]
+    return [(replace(problem, penalty=penalty, targets=1), [t]) for t, penalty in enumerate(own)]
 
 
 def _columns(products: FloatArray, problem: Problem, which: list[int]) -> FloatArray:
@@ -121,18 +120,7 @@ def _joined(solutions: list[Solution]) -> Solution:
         return solutions[0]
     points = [solution.state.point for solution in solutions if solution.state.point is not None]
     reports = [solution.state.progress for solution in solutions if solution.state.progress is not None]
-    point = replace(
-        points[0],
-        w=np.concatenate([point.w for point in points]),
-        b=np.concatenate([point.b for point in points]),
-    )
-    progress = replace(
-        reports[0],
-        objective=sum(report.objective for report in reports),
-        gap=max(report.gap for report in reports),
-        gradient_norm=float(np.linalg.norm([report.gradient_norm for report in reports])),
-    )
-    return Solution(replace(solutions[0].state, point=point, progress=progress), True)
+    return Solution(State(solutions[0].state.passes, joined_point(points), joined_progress(reports)), True)
 
 
 def of_normal(normal: Normal, passes: int) -> Solution:

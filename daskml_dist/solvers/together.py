@@ -9,8 +9,10 @@ from typing import Any, final
 import numpy as np
 
 from daskml_dist.kernels import Judgement, Point, Question, Sweep, Together, Verdict, View
-from daskml_dist.solvers._base import Conversation, Progress, Solution, State, Turn
+from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
 from daskml_dist.splits import Folds
+
+_BYTES = 1 << 28  # of coefficients, or of rows that questions gather in one task, for all conversations
 
 
 @final
@@ -65,6 +67,22 @@ def together(members: Sequence[Member], folds: Folds | None, passes: int = 0) ->
         yield from _pass([(seat, *seat.asks_to_be_judged()) for seat in unjudged], table, folds, passes)
         passes += 1
     return Meeting([seat.end() for seat in table], State(passes, None, _progress(table)))
+
+
+def at_once(solver: Solver, problem: Problem) -> int:
+    """How many such problems there is room for in one pass."""
+    return max(_BYTES // max(solver.gathered_bytes(problem), 8 * problem.parameters), 1)
+
+
+def in_turn(members: Sequence[Member], room: int, passes: int = 0) -> ManyConversation:
+    """Hold all conversations, ``room`` of them at once; see ``together``."""
+    judged: list[Judged] = []
+    state = State(passes)
+    for start in range(0, len(members), room):
+        met = yield from together(members[start : start + room], None, state.passes)
+        judged += met.judged
+        state = met.state
+    return Meeting(judged, state)
 
 
 class _Seat:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from scipy.special import expit, log_expit, logsumexp, softmax
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss
 
@@ -23,7 +24,7 @@ from daskml_dist.kernels import (
     View,
 )
 from daskml_dist.kernels.view import rows_of
-from daskml_dist.losses import Logistic, Softmax
+from daskml_dist.losses import Logistic, Softmax, Squared
 from daskml_dist.types import Chunk
 from tests.kernels.examples import chunks, class_chunks, joint_point, point, three_folds
 from tests.kernels.test_references import Dense, ask, close, over_data, over_intercepts
@@ -122,6 +123,31 @@ def test_each_class_against_the_rest(few: int) -> None:
         expected = ask(sweep, coded)
         for part in ("value", "gradient", "weight_sum"):
             assert_allclose(getattr(found, part), getattr(expected, part), rtol=1e-11)
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("loss", [Squared(), Logistic()], ids=lambda loss: loss.name)
+@pytest.mark.parametrize("intercept", [True, False])
+def test_columns_of_the_target(sparse: bool, loss: Any, intercept: bool) -> None:
+    """Products with Hessians that are made together, and sweeps, are those of each column by itself."""
+    rng = np.random.default_rng(3)
+    data = [replace(c, y=(rng.random((len(c.X), 5)) < 0.5) * 1.0) for c in chunks()]
+    if sparse:
+        data = [replace(c, X=csr_array(c.X)) for c in data]
+    at = [point(seed=seed, intercept=intercept) for seed in range(5)]
+    size = at[0].theta.shape[1]
+    asked = [HessianVector(loss, p, rng.standard_normal((1, size))) for p in at]
+    asked += [HessianVector(loss, at[0], rng.standard_normal((2, size)))]
+    asked += [Sweep(loss, p, diagonal=True) for p in at]
+    views = [View(target=k % 5) for k in (*range(5), 0, *range(5))]
+    told = ask(Together(tuple(Question(kernel) for kernel in asked), tuple(views)), data)
+    for kernel, view, found in zip(asked, views, told, strict=True):
+        expected = ask(kernel, [replace(c, y=c.y[:, view.target]) for c in data])
+        if isinstance(kernel, HessianVector):
+            assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+        else:
+            assert_allclose(found.gradient, expected.gradient, rtol=1e-11, atol=1e-11)
+            assert_allclose(found.diagonal, expected.diagonal, rtol=1e-11)
 
 
 def test_fold_survey() -> None:

@@ -156,9 +156,6 @@ def test_class_weights_are_refused_in_words(weights: Any, text: str) -> None:
 def test_combinations_are_refused_in_words() -> None:
     with pytest.raises(UnsupportedCombination, match="needs a quadratic loss.*Use solver='auto'"):
         LogisticRegression(solver="least-squares", verbose=0).fit(X, LABELS)
-    for solver in ("newton", "progressive-newton", "lbfgs"):
-        with pytest.raises(UnsupportedCombination, match="solves for one target, and y has 2 columns"):
-            Ridge(solver=solver, verbose=0).fit(X, X[:, :2])
     for alpha, y in (([1.0, 2.0, 3.0], X[:, :2]), ([1.0, 2.0], LABELS)):
         with pytest.raises(InvalidData, match="Number of targets and number of penalties do not correspond"):
             Ridge(alpha=alpha, verbose=0).fit(X, y)

@@ -171,6 +171,27 @@ def check_pickles(penalty: Penalty) -> None:
 CHECKS = [check for name, check in list(globals().items()) if name.startswith("check_")]
 
 
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        L2(np.array([0.1, 0.0, 3.0])),
+        ElasticNet(np.array([0.1, 2.0, 0.0]), np.array([0.0, 0.3, 1.0])),
+        ElasticNet(0.5, np.array([0.0, 0.3, 1.0])),
+        Bounded(L2(np.array([0.1, 0.0, 3.0])), -1e3, 1e3),
+        Scaled(L2(np.array([0.1, 0.0, 3.0])), 2.0),
+        *EXAMPLES,
+    ],
+)
+def test_that_of_one_of_many_problems(penalty: Penalty) -> None:
+    w = vectors(3)
+    for k in range(3):
+        own = penalty.of(k)
+        assert own.value(w[k]) == penalty.value(w)[k]
+        assert_array_equal(own.gradient(w[k]), penalty.gradient(w)[k])
+        assert_array_equal(own.curvature(w[k]), penalty.curvature(w)[k])
+        assert_array_equal(own.prox(w[k], 0.7), penalty.prox(w, 0.7)[k])
+
+
 def test_factors_of_each_coefficient() -> None:
     w, factors = vectors(), np.array([1.0, 3.0, 0.2, 1.0, 7.0])
     together = Scaled(ElasticNet(0.2, 0.3), factors)
