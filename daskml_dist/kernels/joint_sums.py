@@ -39,7 +39,9 @@ class JointSums:
         self.blocks = np.zeros((self.margins, q, q)) if ask.hessian else np.zeros((0, q, q))
         self.diagonal = np.zeros((self.margins, q))
         self.tall = max(size // 2, _TALL)
-        self.dense = ask.hessian  # whether sparse rows are made dense
+        # whether sparse rows are made dense, and the centred rows are formed anyway: then the gradient is
+        # summed over them, in which a constant column is zero to the last bit
+        self.dense = ask.hessian
 
     def add(self, x: FloatArray, y: FloatArray, weight: FloatArray | None, offset: FloatArray | None) -> None:
         """Add a block: x (B, p), y (B,), weight and offset (B,) or None; an offset goes to all margins."""
@@ -51,10 +53,13 @@ class JointSums:
             value, slope = weighted(weight, value), weighted(weight[:, None], slope)
         self.value += float(value.sum())
         self.slopes += slope.sum(axis=0)
-        self.gradient += slope.T @ x
         self._add_trials(x, y, z, weight)
         if self.ask.hessian:
-            self._add_hessian(x, chances, weight)
+            rows = dense_rows(x, self.point.centre, self.point.intercept)
+            self.gradient += slope.T @ rows[:, : self.p]
+            self._add_hessian(rows, chances, weight)
+        else:
+            self.gradient += slope.T @ x
         if self.ask.diagonal:
             curvature = chances * (1.0 - chances)
             curvature = curvature if weight is None else weighted(weight[:, None], curvature)
@@ -70,9 +75,8 @@ class JointSums:
             value = self.ask.loss.value(y, z + step * change)
             self.trials[place] += float((value if weight is None else weighted(weight, value)).sum())
 
-    def _add_hessian(self, x: FloatArray, chances: FloatArray, weight: FloatArray | None) -> None:
-        """sum s (diag(c) - c c') kron e e', with e = (x - centre, 1)."""
-        e = dense_rows(x, self.point.centre, self.point.intercept)
+    def _add_hessian(self, e: FloatArray, chances: FloatArray, weight: FloatArray | None) -> None:
+        """sum s (diag(c) - c c') kron e e', with rows e = (x - centre, 1)."""
         means = chances if weight is None else chances * np.sqrt(weight)[:, None]
         rows = (means[:, :, None] * e[:, None, :]).reshape(len(e), -1)
         self.outer = dsyrk(1.0, rows.T, beta=1.0, c=self.outer, lower=1, overwrite_c=1)
@@ -83,7 +87,7 @@ class JointSums:
     def part(self, weight_sum: float) -> Part:
         """What the chunk contributes, in the centred coordinates."""
         gradient = self.gradient
-        if self.point.intercept:
+        if self.point.intercept and not self.ask.hessian:
             gradient = gradient - np.outer(self.slopes, self.point.centre)
         parts = [gradient.reshape(-1)] + [self.slopes] * self.point.intercept
         sums: dict[str, AnyArray] = {

@@ -43,12 +43,14 @@ class Policy:
     contraction : the factor by which a pass is expected to shrink the gap in the metric of the start;
         infinite where it did not.
     prove : whether a Hessian that is known shall also prove the gap.
+    look : whether a pass is spent on a look for a ray without end, where one is suspected.
     """
 
     hessian: Literal["always", "never", "when needed"]
     null_value: float = np.nan
     contraction: float = 1.0
     prove: bool = True
+    look: bool = True
 
     def wants_hessian(self, problem: Problem, gap_before: float, gained: float) -> bool:
         """Whether the next pass should ask for the Hessian.
@@ -156,7 +158,7 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
-            suspected = policy.prove and suspects_ray(problem, policy, here, state, gap / gap_before)
+            suspected = policy.look and suspects_ray(problem, policy, here, state, gap / gap_before)
             return (yield from ended(problem, policy, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
             return Solution(state, gap <= problem.tol, here.hessian)

@@ -81,9 +81,12 @@ class Pilot:
 def newton_from(
     problem: Problem, start: Point, null_value: float = np.nan, *, prove: bool = True
 ) -> Conversation:
-    """Damped Newton from a point, with the exact Hessian in each pass."""
+    """Damped Newton from a point, with the exact Hessian in each pass.
+
+    ``prove`` : see ``Policy``; where nothing is proven, no ray without end is looked for either.
+    """
     metric = Metric.of(np.eye(problem.parameters))
-    return descend(problem, Policy("always", null_value, prove=prove), metric, State(), start)
+    return descend(problem, Policy("always", null_value, prove=prove, look=prove), metric, State(), start)
 
 
 def guess(problem: Problem, sample: Chunk) -> tuple[Point, Point]:
@@ -119,7 +122,7 @@ def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float, *, 
     sample = replace(sample, id=0)
     if near:
         metric = Metric.of(_hessian(problem, start, sample))
-        policy = Policy("never", null_value, prove=False)
+        policy = Policy("never", null_value, prove=False, look=False)
         easy = replace(problem, max_passes=_GRADIENTS)
         solution = converse(descend(easy, policy, metric, State(), start), [sample])
         start = start if solution.state.point is None else solution.state.point

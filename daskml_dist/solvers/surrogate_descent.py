@@ -67,7 +67,7 @@ def descend_by_surrogates(
         state, gap = verified(problem, policy, here, reply.step, reply.decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
             step = reply.step if here.hessian is None else -Metric.of(here.hessian).solve(here.gradient)
-            suspected = policy.prove and suspects_ray(problem, policy, here, state, gap / gap_before)
+            suspected = policy.look and suspects_ray(problem, policy, here, state, gap / gap_before)
             return (yield from ended(problem, policy, here, state, step, proof, suspected))
         if state.passes >= problem.max_passes:
             return Solution(state, gap <= problem.tol, here.hessian)

@@ -57,14 +57,6 @@ def test_scikit_learns_optimum_in_one_pass(model: Any, weighted: bool) -> None:
     assert model.dual_gap_ < 1e-12 * np.var(DATA.reals)
 
 
-@pytest.mark.parametrize("pieces", [3, 17, 128])
-@pytest.mark.parametrize("model", [MODELS[0], MODELS[4]], ids=repr)
-def test_every_cut_on_every_backend(model: Any, pieces: int, backend: str) -> None:
-    model.fit(*(chunked(part, pieces) for part in (X, DATA.reals, DATA.weight)))
-    assert_same(model, theirs(model, X, DATA.reals, DATA.weight))
-    assert (model.graph_ is None) == (backend == "threads")
-
-
 def test_raw_features() -> None:
     """Units from 1e-3 to 1e3, where scikit-learn's does not converge: by the conditions of the minimum."""
     for alpha in (3e-3, 1e-1):

@@ -52,11 +52,10 @@ def test_the_optimum(epsilon: float, alpha: float, intercept: bool, weighted: bo
     assert model.score(X, Y) == pytest.approx(other.score(X, Y), abs=1e-4)
 
 
-@pytest.mark.parametrize("pieces", [3, 17, 128])
-def test_every_cut_on_every_backend(pieces: int, backend: str) -> None:
-    model = HuberRegressor(**TIGHT).fit(*(chunked(part, pieces) for part in (X, Y, DATA.weight)))
+def test_rows_in_chunks_are_not_marked_as_outliers(client: Any) -> None:
+    model = HuberRegressor(**TIGHT).fit(*(chunked(part, 17) for part in (X, Y, DATA.weight)))
     assert np.abs(slopes(model, X, Y, DATA.weight)).max() < 5e-7
-    assert (model.graph_ is None) == (backend == "threads")
+    assert model.graph_ is not None
     assert "outliers_" not in vars(model)
 
 

@@ -66,9 +66,8 @@ def test_every_solver(solver: str) -> None:
     assert_same(model, theirs({"C": 0.1}), rtol=1e-5 if solver == "lbfgs" else 1e-6)
 
 
-@pytest.mark.parametrize("pieces", [3, 17, 128])
-def test_every_cut_on_every_backend(pieces: int, backend: str) -> None:
-    given = [chunked(part, pieces) for part in (X, LABELS, WEIGHT)]
+def test_chunks_on_every_backend(backend: str) -> None:
+    given = [chunked(part, 17) for part in (X, LABELS, WEIGHT)]
     model = LogisticRegression(**TIGHT).fit(*given)
     assert_same(model, theirs({}, WEIGHT))
     chances = model.predict_proba(given[0])

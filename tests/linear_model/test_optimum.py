@@ -51,15 +51,6 @@ def test_every_option_has_scikit_learns_optimum(model: Any, weighted: bool) -> N
     assert difference(_fit(model, *cut), expected) < 1e-8
 
 
-@pytest.mark.parametrize("pieces", [3, 16, 128])
-@pytest.mark.parametrize("model", RICH, ids=lambda model: type(model).__name__)
-def test_every_cut_on_every_backend(model: Any, pieces: int, backend: str) -> None:
-    y = DATA.target(type(model))
-    fitted = _fit(model, *(chunked(part, pieces) for part in (DATA.X, y, DATA.weight)))
-    assert difference(fitted, reference(model, DATA.X, y, DATA.weight)) < 1e-8
-    assert (fitted.graph_ is None) == (backend == "threads")
-
-
 @pytest.mark.parametrize("model", RICH, ids=lambda model: type(model).__name__)
 def test_x_and_y_cut_differently(model: Any, backend: str) -> None:
     y = DATA.target(type(model))
@@ -73,19 +64,6 @@ def test_the_cut_has_empty_chunks_and_single_rows(pieces: int) -> None:
     assert len(sizes) == max(pieces, 3)
     assert sum(sizes) == 600
     assert {0, 1} <= set(sizes)
-
-
-@pytest.mark.parametrize("model", MODELS, ids=repr)
-def test_threads_and_cluster_give_the_same_bits(model: Any, client: Any) -> None:
-    y = DATA.target(type(model))
-    cut = [chunked(part, 16) for part in (DATA.X, y, DATA.weight)]
-    fitted = [_fit(model.set_params(scheduler=place), *cut) for place in (None, "threads")]
-    model.set_params(scheduler=None)
-    assert fitted[0].graph_ is not None
-    assert fitted[1].graph_ is None
-    for name in ("coef_", "intercept_", "gap_", "n_passes_"):
-        ours, theirs = (np.asarray(getattr(one, name)) for one in fitted)
-        assert ours.tobytes() == theirs.tobytes(), name
 
 
 @pytest.mark.parametrize("alpha", [1.0, [1.0, 0.0, 50.0], [2.0, 2.0, 2.0]], ids=repr)

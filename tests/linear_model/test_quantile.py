@@ -79,8 +79,8 @@ def test_statsmodels(quantile: float, how: str) -> None:
     assert_allclose(np.append(model.intercept_, model.coef_), found, atol=1e-2)  # its weights iterate
 
 
-@pytest.mark.parametrize("pieces", [3, 17])
-def test_every_cut_on_every_backend(pieces: int, backend: str, how: str) -> None:
+def test_chunks_on_every_backend(backend: str, how: str) -> None:
+    pieces = 17
     model = QuantileRegressor(quantile=0.7, alpha=0.01, tol=1e-12, verbose=0)
     model.fit(*(chunked(part, pieces) for part in (X, Y, DATA.weight)))
     assert_same_minimum(model, theirs(model, X, Y, DATA.weight), X, Y, DATA.weight)

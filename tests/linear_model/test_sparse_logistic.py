@@ -12,7 +12,7 @@ from sklearn import linear_model as sk
 
 from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.linear_model import LogisticRegression
-from tests.linear_model.problems import chunked, data
+from tests.linear_model.problems import data
 
 DATA = data()
 X = (DATA.X - DATA.X.mean(axis=0)) / DATA.X.std(axis=0) + 0.5
@@ -45,14 +45,6 @@ def test_scikit_learns_optimum(options: dict[str, Any], weighted: bool) -> None:
     weight = DATA.weight if weighted else None
     model = LogisticRegression(**options, **TIGHT).fit(X, DATA.labels, weight)
     assert_same(model, theirs(options, X, DATA.labels, weight))
-
-
-@pytest.mark.parametrize("pieces", [3, 17, 128])
-def test_every_cut_on_every_backend(pieces: int, backend: str) -> None:
-    model = LogisticRegression(C=0.05, l1_ratio=0.8, **TIGHT)
-    model.fit(*(chunked(part, pieces) for part in (X, DATA.labels, DATA.weight)))
-    assert_same(model, theirs({"C": 0.05, "l1_ratio": 0.8}, X, DATA.labels, DATA.weight))
-    assert (model.graph_ is None) == (backend == "threads")
 
 
 def objective(X: np.ndarray, y: np.ndarray, model: Any) -> float:
@@ -93,16 +85,6 @@ def test_separated_classes_have_a_finite_optimum() -> None:
     y = (X[:, 0] > 0.5).astype(int)
     model = LogisticRegression(C=1.0, l1_ratio=1.0, **TIGHT).fit(X, y)
     assert_same(model, theirs({"C": 1.0, "l1_ratio": 1.0}, X, y))
-
-
-def test_the_same_bits_on_threads_and_cluster(client: Any) -> None:
-    cut = [chunked(part, 16) for part in (X, DATA.labels)]
-    fitted = [
-        LogisticRegression(C=0.05, l1_ratio=1.0, scheduler=place, **TIGHT).fit(*cut)
-        for place in (None, "threads")
-    ]
-    assert fitted[0].graph_ is not None
-    assert fitted[0].coef_.tobytes() == fitted[1].coef_.tobytes()
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, np.nan, "all"])
