@@ -15,6 +15,8 @@ from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.grid import Grid
+from daskml_dist.solvers.group_newton import GroupNewton
+from daskml_dist.solvers.group_problem import GroupProblem
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
@@ -31,6 +33,8 @@ __all__ = [
     "Conversation",
     "DampedNewton",
     "Grid",
+    "GroupNewton",
+    "GroupProblem",
     "Judged",
     "LARGE",
     "LBFGS",
