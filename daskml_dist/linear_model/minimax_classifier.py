@@ -68,7 +68,7 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
         regret: bool = False,
         group_offsets: dict[Any, float] | None = None,
         by: str = "partition",
-        alpha: float = 1e-4,
+        alpha: float = 1e-3,
         fit_intercept: bool = True,
         max_iter: int = 100,
         tol: float = 1e-6,

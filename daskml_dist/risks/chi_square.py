@@ -41,7 +41,7 @@ class ChiSquare(Risk):
         p, J = shares[order], losses[order]
         q = np.zeros_like(losses)
         for k in range(len(J), 0, -1):
-            share = p[:k].sum()
+            share = 1.0 if k == len(J) else float(p[:k].sum())
             left = max(self.radius - (1.0 - share) / share, 0.0)  # below zero by rounding only
             mean = p[:k] @ J[:k] / share
             variance = float(p[:k] @ np.square(J[:k] - mean))
