@@ -30,11 +30,9 @@ class GroupTotals(Kernel[GroupTotalsAnswer]):
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.groups is not None
-        sums = {
-            "rows": np.bincount(chunk.groups, minlength=self.n_groups).astype(np.float64),
-            "weights": np.bincount(chunk.groups, chunk.weight, self.n_groups),
-        }
-        return Part(sums)
+        counts = np.bincount(chunk.groups, minlength=self.n_groups)
+        weights = np.bincount(chunk.groups, chunk.weight, self.n_groups)
+        return Part({"rows": counts.astype(np.float64), "weights": weights.astype(np.float64)})
 
     def finish(self, total: Total) -> GroupTotalsAnswer:
         return GroupTotalsAnswer(total.sums["rows"].astype(np.int64), total.sums["weights"])

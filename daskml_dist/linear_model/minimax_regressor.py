@@ -24,8 +24,8 @@ class MinimaxRegressor(MinimaxModel, LinearRegressor):
         J_i = \text{mean of } \tfrac12 d(y, \mu) \text{ over the rows of group } i
 
     with the unit deviance d of the loss: (y - mu)^2 for "squared_error", where mu = x'w + b, and those of the
-    Poisson and the gamma distribution, where mu = exp(x'w + b). Q are the weights that the adversary may choose
-    from: for the worst group all that add up to one.
+    Poisson and the gamma distribution, where mu = exp(x'w + b). Q are the weights that the adversary may
+    choose from: for the worst group all that add up to one.
 
     Parameters
     ----------
