@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from daskml_dist.cluster import Hands
+from daskml_dist.cluster import Hands, single_threaded_blas
 from daskml_dist.fit.log import Log
 from daskml_dist.solvers import State, Turn
 
@@ -15,19 +15,23 @@ A = TypeVar("A")
 def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Callable[[State], None]) -> A:
     """Let the solver ask and the hands answer, until the solver is content; what it came to.
 
+    BLAS has one thread meanwhile: for the small systems of solvers more of them only wait for each other, and
+    the last bits would depend on how many there are.
+
     Parameters
     ----------
     conversation, hands : who asks and who answers.
     log : hears of each turn.
     keep : is given each state before its question is answered.
     """
-    reply: Any = None
-    while True:
-        try:
-            turn = conversation.send(reply)
-        except StopIteration as stop:
-            found: A = stop.value
-            return found
-        log.heard(turn.state, turn)
-        keep(turn.state)
-        reply = hands.answer(turn.question)
+    with single_threaded_blas():
+        reply: Any = None
+        while True:
+            try:
+                turn = conversation.send(reply)
+            except StopIteration as stop:
+                found: A = stop.value
+                return found
+            log.heard(turn.state, turn)
+            keep(turn.state)
+            reply = hands.answer(turn.question)

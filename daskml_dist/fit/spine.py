@@ -6,11 +6,10 @@ minimise F(w, b) = (1 / sum s) sum_i s_i loss(y_i, x_i'w + b + offset_i) + penal
 from __future__ import annotations
 
 import tempfile
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from daskml_dist.cluster import Hands, single_threaded_blas
+from daskml_dist.cluster import Hands
 from daskml_dist.errors import ClusterGaveUp
 from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import placed
@@ -36,8 +35,7 @@ def fit(
         solver.refuse_targets(problem.targets)
         if training.cv is not None:
             problem = replace(problem, folds=settle_folds(hands, training.cv, signs=training.signs))
-        with single_threaded_blas() if solver.small_systems else nullcontext():
-            return talk(training, hands, table, problem, classes, solver)
+        return talk(training, hands, table, problem, classes, solver)
 
 
 def talk(

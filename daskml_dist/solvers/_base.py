@@ -156,8 +156,6 @@ class Solver(ABC):
     needs: ClassVar[frozenset[str]]
     #: whether a target of several columns can be solved for
     many_targets: ClassVar[bool] = False
-    #: whether it solves many small systems between questions, for which threads of BLAS only wait
-    small_systems: ClassVar[bool] = False
 
     @abstractmethod
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:

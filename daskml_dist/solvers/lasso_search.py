@@ -46,7 +46,6 @@ class LassoSearch(Solver):
     positive: bool = False
     name: ClassVar[str] = "lasso-search"
     needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss"})
-    small_systems: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         assert problem.folds is not None

@@ -32,7 +32,6 @@ class RidgeAccuracy(Solver):
     alphas: tuple[float, ...]
     name: ClassVar[str] = "ridge-accuracy"
     needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss"})
-    small_systems: ClassVar[bool] = True
     many_targets: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:

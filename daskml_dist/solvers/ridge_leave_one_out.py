@@ -64,7 +64,6 @@ class RidgeLeaveOneOut(Solver):
     keep: bool = False
     name: ClassVar[str] = "ridge-leave-one-out"
     needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss"})
-    small_systems: ClassVar[bool] = True
     many_targets: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:

@@ -40,7 +40,6 @@ class RidgeSearch(Solver):
     scoring: Score = "r2"
     name: ClassVar[str] = "ridge-search"
     needs: ClassVar[frozenset[str]] = frozenset({"quadratic loss"})
-    small_systems: ClassVar[bool] = True
     many_targets: ClassVar[bool] = True
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:

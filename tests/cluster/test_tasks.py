@@ -43,7 +43,7 @@ def own_keys(client: Client) -> list[str]:
 
 def test_more_chunks_are_not_more_tasks(client: Client) -> None:
     moved = {}
-    for chunks in (16, 128, 1024):
+    for chunks in (16, 1024):
         X, labels = held(client, *cut(chunks))
         before = {key: set(where) for key, where in client.who_has(X).items()}
         found = train(client, X, labels, solver="auto", tol=1e-6)
@@ -55,7 +55,7 @@ def test_more_chunks_are_not_more_tasks(client: Client) -> None:
         after = {key: set(where) for key, where in client.who_has(X).items()}
         assert after == before, "blocks of X moved, or were copied"  # a target goes to its X
         del X, labels
-    assert moved[16] == moved[128] == moved[1024] > 0, moved
+    assert moved[16] == moved[1024] > 0, moved
 
 
 def test_persisted_blocks_are_used_as_they_are(client: Client, tmp_path: Path) -> None:

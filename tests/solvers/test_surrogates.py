@@ -115,7 +115,7 @@ def test_they_read_no_more_often_than_they_may(most: int) -> None:
     assert again.turns == []
 
 
-@pytest.mark.parametrize("scale", [-1.0, 0.0, 1e-9, 40.0, 1e6, np.nan])
+@pytest.mark.parametrize("scale", [-1.0, 0.0, 40.0, np.nan])
 def test_newtons_method_takes_over_where_surrogates_mislead(
     scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
