@@ -37,10 +37,12 @@ class Hands(ABC):
     """Holds a table and answers questions about it.
 
     Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
-    ``close`` at the end. All backends give the same bits.
+    ``close`` at the end. All backends give the same bits. ``cost`` is that of the last question, ``plan``
+    says which chunk lives where.
     """
 
     cost: Cost
+    plan: Plan
 
     @abstractmethod
     def hold(self, table: Table) -> Holding:

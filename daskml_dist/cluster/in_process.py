@@ -57,6 +57,7 @@ class InProcess(Hands):
         return Holding(rows, (None,) * len(rows), ("this process",) * self.threads, streamed)
 
     def place(self, plan: Plan) -> None:
+        self.plan = plan
         if self._recipes:
             self._shards = [RecipeShard(tuple(self._recipes[i] for i in ids)) for ids in plan.shards]
         else:

@@ -49,7 +49,6 @@ class OnDask(Hands):
         self._keys: list[dict[str, Key]] = []
         self._rows: tuple[int, ...] = ()
         self._streamed = False
-        self._plan: Plan | None = None
         self._shards: list[Future[Any]] = []
         self._asked: Question[Any] | None = None
         self._tasks = 0
@@ -66,7 +65,7 @@ class OnDask(Hands):
         return Holding(self._rows, self._locations(), self._slots(), False)
 
     def place(self, plan: Plan) -> None:
-        self._plan = plan
+        self.plan = plan
         make = self._recipe_shards if self._streamed else self._resident_shards
         self._shards = make(plan)
 
@@ -243,11 +242,10 @@ class OnDask(Hands):
 
     def _draw(self, question: Question[Any], shards: list[Any]) -> Delayed:
         """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""
-        assert self._plan is not None
         kernel = question.kernel
         name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
         partials = []
-        for number, (shard, owner) in enumerate(zip(shards, self._plan.owners, strict=True)):
+        for number, (shard, owner) in enumerate(zip(shards, self.plan.owners, strict=True)):
             with dask.annotate(workers=[owner], allow_other_workers=True):
                 ask = dask.delayed(ask_shard, pure=False, traverse=False)
                 key = f"{name}-shard-{number}"
@@ -269,9 +267,8 @@ class OnDask(Hands):
         if not self._streamed:
             self._shards = []
             self._restore_blocks(error)
-            self._plan = in_place(self._rows, self._locations(), self._slots())
-        assert self._plan is not None
-        self.place(self._plan)
+            self.plan = in_place(self._rows, self._locations(), self._slots())
+        self.place(self.plan)
 
 
 def _nothing(error: BaseException) -> None:

@@ -4,6 +4,7 @@ from daskml_dist.fit.against_rest import fit_classes
 from daskml_dist.fit.crossing import Crossed, cross
 from daskml_dist.fit.data import settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
+from daskml_dist.fit.minimax import Worst, fit_minimax
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
 from daskml_dist.fit.training import Interrupted, Outcome, Training
@@ -15,9 +16,11 @@ __all__ = [
     "RULES",
     "Ruled",
     "Training",
+    "Worst",
     "cross",
     "fit",
     "fit_classes",
+    "fit_minimax",
     "rule_of",
     "score",
     "seed",

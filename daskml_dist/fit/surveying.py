@@ -25,8 +25,14 @@ from daskml_dist.solvers import Problem
 from daskml_dist.types import AnyArray, FloatArray, Table
 
 
-def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tuple[Problem, AnyArray | None]:
-    """What must be known of the target before a solver can start; X is not read."""
+def survey(
+    training: Training, hands: Hands, table: Table, streamed: bool, grouped: Coding | None = None
+) -> tuple[Problem, AnyArray | None]:
+    """What must be known of the target before a solver can start; X is not read.
+
+    ``grouped`` : how groups are coded, where kernels are to see them.
+    """
+    grouped = grouped or Coding()
     if training.labels:
         found, factors = survey_labels(training, hands)
         several = training.joint is not None and len(found.classes) > 2
@@ -37,14 +43,24 @@ def survey(training: Training, hands: Hands, table: Table, streamed: bool) -> tu
             [(problem, _)] = against_rest(training, table, streamed, found, factors)
             coding = Coding(found.classes, factors)
         refuse_other_start(problem)
-        hands.code(coding)
+        hands.code(_with_groups(coding, grouped))
         return problem, found.classes
     told: TargetSurveyAnswer = hands.answer(Question(TargetSurvey(training.loss)))
-    hands.code(Coding())
+    hands.code(grouped)
     mean = np.atleast_1d(told.mean)
     refuse_endless_intercept(training, mean)
     facts = _Facts(told.rows, told.weight_sum, told.events, mean, told.offset)
     return _problem(training, table, streamed, facts), None
+
+
+def _with_groups(coding: Coding, grouped: Coding) -> Coding:
+    """A coding of y, with another one's coding of groups."""
+    return replace(
+        coding,
+        groups=grouped.groups,
+        group_codes=grouped.group_codes,
+        chunk_groups=grouped.chunk_groups,
+    )
 
 
 def _all_classes(

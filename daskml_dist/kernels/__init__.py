@@ -29,6 +29,8 @@ from daskml_dist.kernels.fold_accuracy import FoldAccuracy
 from daskml_dist.kernels.fold_factors import FoldFactors, FoldFactorsAnswer
 from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.fold_survey import FoldSurvey
+from daskml_dist.kernels.group_sample import GroupSample
+from daskml_dist.kernels.group_totals import GroupTotals, GroupTotalsAnswer
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.joint_sums import theta_order
 from daskml_dist.kernels.judgement import Judgement, Verdict
@@ -68,7 +70,10 @@ __all__ = [
     "FoldTally",
     "Glimpse",
     "GlimpseAnswer",
+    "GroupSample",
     "GroupTally",
+    "GroupTotals",
+    "GroupTotalsAnswer",
     "Grouping",
     "HessianVector",
     "Judgement",

@@ -22,6 +22,9 @@ class Coding:
     raw : whether y is left as it came in; the survey that finds the classes sees it so.
     signs : whether classes become targets of -1 and 1: (n,) for two classes, (n, k) for more.
     one : the class that is coded 1, against all others, which are coded 0; or None.
+    groups : sorted groups; None where groups are left as they came in.
+    group_codes : the code of each of them.
+    chunk_groups : (chunks,) the code of the group that all rows of a chunk belong to; or None.
     """
 
     classes: AnyArray | None = None
@@ -29,6 +32,9 @@ class Coding:
     raw: bool = False
     signs: bool = False
     one: int | None = None
+    groups: AnyArray | None = None
+    group_codes: AnyArray | None = None
+    chunk_groups: AnyArray | None = None
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -47,12 +53,22 @@ class Coding:
             y = y[:, 0]  # one column is one target
         return replace(
             chunk,
+            groups=self._grouped(chunk),
             y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
             weight=None if weight is None else np.require(weight, dtype=np.float64, requirements=["C", "A"]),
             offset=None
             if chunk.offset is None
             else np.require(chunk.offset, dtype=np.float64, requirements=["C", "A"]),
         )
+
+    def _grouped(self, chunk: Chunk) -> AnyArray | None:
+        """The groups of the rows, coded where that is asked for."""
+        assert chunk.y is not None
+        if self.chunk_groups is not None:
+            return np.full(len(chunk.y), self.chunk_groups[chunk.id])
+        if self.groups is None or self.group_codes is None or chunk.groups is None:
+            return chunk.groups
+        return np.asarray(self.group_codes[np.searchsorted(self.groups, chunk.groups)])
 
 
 def _positions(y: AnyArray, classes: AnyArray) -> AnyArray:

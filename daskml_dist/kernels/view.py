@@ -27,6 +27,7 @@ class View:
     class_weight : factor on the weight of each class, of a y that is coded 0 .. k - 1; or None.
     one : the class that is coded 1, against all others, which are coded 0; or None.
     target : the column of a y of several that is the target; or None.
+    group : the group whose rows are seen, of groups that are coded 0 .. G - 1; None for all rows.
     """
 
     split: int | None = None
@@ -34,13 +35,17 @@ class View:
     class_weight: tuple[float, ...] | None = None
     one: int | None = None
     target: int | None = None
+    group: int | None = None
 
     def of(self, chunk: Chunk, folds: Folds | None, fold: NDArray[np.int32] | None) -> Chunk:
         """The chunk as the problem sees it.
 
         Rows that are not trained on have weight zero, so that X is not copied; of those that are tested
-        a copy is made. ``fold`` is the fold of each row.
+        and of those of a group a copy is made. ``fold`` is the fold of each row.
         """
+        if self.group is not None:
+            assert self.split is None and chunk.groups is not None
+            chunk = rows_of(chunk, np.flatnonzero(chunk.groups == self.group))
         if self.split is None:
             return self._coded(replace(chunk, weight=self._weight(chunk, None)))
         assert folds is not None and fold is not None

@@ -10,6 +10,8 @@ from daskml_dist.linear_model.linear_svc import LinearSVC
 from daskml_dist.linear_model.linear_svr import LinearSVR
 from daskml_dist.linear_model.logistic import LogisticRegression
 from daskml_dist.linear_model.logistic_cv import LogisticRegressionCV
+from daskml_dist.linear_model.minimax_classifier import MinimaxClassifier
+from daskml_dist.linear_model.minimax_regressor import MinimaxRegressor
 from daskml_dist.linear_model.poisson import PoissonRegressor
 from daskml_dist.linear_model.quantile import QuantileRegressor
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
@@ -30,6 +32,8 @@ __all__ = [
     "LinearSVR",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MinimaxClassifier",
+    "MinimaxRegressor",
     "PoissonRegressor",
     "QuantileRegressor",
     "Ridge",

@@ -16,6 +16,8 @@ from daskml_dist.solvers.by_target import by_target
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.grid import Grid
+from daskml_dist.solvers.group_newton import GroupNewton
+from daskml_dist.solvers.group_problem import GroupProblem
 from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
@@ -33,6 +35,8 @@ __all__ = [
     "Conversation",
     "DampedNewton",
     "Grid",
+    "GroupNewton",
+    "GroupProblem",
     "Judged",
     "LARGE",
     "LBFGS",

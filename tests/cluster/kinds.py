@@ -72,6 +72,7 @@ KINDS: dict[str, Kind] = {
     "elastic net": model_of(ours.ElasticNet(alpha=0.05, **QUIET), "reals"),
     "lasso search": model_of(ours.LassoCV(alphas=10, **QUIET), "reals"),
     "ridge, rows left out": model_of(ours.RidgeCV(**QUIET), "reals"),
+    "the worst partition": model_of(ours.MinimaxClassifier(**TIGHT), "labels"),
     "hinge": model_of(ours.LinearSVC(loss="hinge", verbose=0, tol=1e-9), "labels"),
     "tube": model_of(ours.LinearSVR(epsilon=0.2, verbose=0, tol=1e-9), "reals"),
     "huber": model_of(ours.HuberRegressor(**TIGHT), "reals"),

@@ -20,7 +20,9 @@ from daskml_dist.kernels import (
     FoldSurvey,
     FoldTally,
     Glimpse,
+    GroupSample,
     GroupTally,
+    GroupTotals,
     HessianVector,
     Judgement,
     Kernel,
@@ -98,6 +100,11 @@ def named(labels: int, groups: int, kind: Any = np.str_) -> list[Chunk]:
         return names[rng.choice(some, chunk.y.shape[0])]
 
     return [replace(chunk, y=drawn(chunk, labels), groups=drawn(chunk, groups)) for chunk in chunks()]
+
+
+def coded(groups: int) -> list[Chunk]:
+    """Chunks of rows in groups 0 .. G - 1."""
+    return [replace(chunk, groups=np.arange(chunk.y.shape[0]) % groups) for chunk in chunks()]
 
 
 def rows_of_classes() -> Tally:
@@ -209,11 +216,13 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: Deviations(PinballError(0.3)), many_targets),
     ],
     "Glimpse": [Case(lambda: Glimpse(16))],
+    "GroupSample": [Case(lambda: GroupSample(np.array([0.1, 0.5, 1.0]), 7), lambda: coded(3))],
     "GroupTally": [
         Case(GroupTally, lambda: named(2, 40)),
         Case(GroupTally, lambda: named(2, 7, object)),
         Case(GroupTally, lambda: named(2, 300, np.float64)),
     ],
+    "GroupTotals": [Case(lambda: GroupTotals(3), lambda: coded(3))],
     "HessianVector": [
         Case(lambda: HessianVector(Logistic(), point(), VECTORS)),
         Case(lambda: HessianVector(Softmax(4), joint_point(), np.eye(4 * FEATURES + 4)[:3]), class_chunks),

@@ -27,13 +27,18 @@ CLASSIFIERS = (
     "LinearSVC",
     "LogisticRegression",
     "LogisticRegressionCV",
+    "MinimaxClassifier",
     "RidgeClassifier",
     "RidgeClassifierCV",
 )
 TARGETS = dict.fromkeys(CLASSIFIERS, (REALS > 0).astype(int)) | dict.fromkeys(
     ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), np.exp(REALS / 4)
 )
-FEW: dict[str, Any] = {"LogisticRegressionCV": {"Cs": [0.1, 1.0], "cv": 2}}  # candidates
+SIMPLE: dict[str, Any] = {
+    "LogisticRegressionCV": {"Cs": [0.1, 1.0], "cv": 2},  # few candidates
+    "MinimaxClassifier": {"risk": "mean"},  # partitions are groups, which a container in memory has one of
+    "MinimaxRegressor": {"risk": "mean"},
+}
 NAMES = ["a", "b", "c"]
 FRAME = pd.DataFrame(X, columns=NAMES)
 LAZY = da.from_array(X, chunks=(20, P))
@@ -69,7 +74,7 @@ ESTIMATORS = sorted(set(linear_model.__all__))
 
 def unfitted(estimator: str) -> Any:
     """With a tight tolerance, where it has one."""
-    model = getattr(linear_model, estimator)(verbose=0, **FEW.get(estimator, {}))
+    model = getattr(linear_model, estimator)(verbose=0, **SIMPLE.get(estimator, {}))
     return model.set_params(tol=1e-12) if "tol" in model.get_params() else model
 
 

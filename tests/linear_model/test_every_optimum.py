@@ -145,6 +145,18 @@ CASES = [
         DATA.labels,
     ),
     Case(
+        "mean over partitions, logistic",  # what the worst of them is for: test_minimax.py
+        ours.MinimaxClassifier(risk="mean", alpha=1.0 / (100.0 * WEIGHT.sum()), **TIGHT),
+        sk.LogisticRegression(C=100.0, **NEWTON),
+        DATA.labels,
+    ),
+    Case(
+        "mean over partitions, poisson",
+        ours.MinimaxRegressor(loss="poisson", risk="mean", alpha=1e-3, **TIGHT),
+        sk.PoissonRegressor(alpha=1e-3, **NEWTON),
+        DATA.counts,
+    ),
+    Case(
         "poisson",
         ours.PoissonRegressor(alpha=1e-3, **TIGHT),
         sk.PoissonRegressor(alpha=1e-3, **NEWTON),

@@ -22,6 +22,8 @@ from daskml_dist.linear_model import (
     Lasso,
     LassoCV,
     LogisticRegressionCV,
+    MinimaxClassifier,
+    MinimaxRegressor,
     QuantileRegressor,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -52,6 +54,8 @@ MODELS = [
     HuberRegressor(tol=1e-12, verbose=0),
     LogisticRegressionCV(Cs=[0.1, 1.0], cv=3, tol=1e-12, verbose=0),
     QuantileRegressor(tol=1e-12, alpha=0.01, verbose=0),
+    MinimaxClassifier(risk="mean", tol=1e-12, verbose=0),  # whatever the groups, here the partitions
+    MinimaxRegressor(risk="mean", tol=1e-12, verbose=0),
 ]
 every_model = pytest.mark.parametrize("model", MODELS, ids=repr)
 

@@ -21,6 +21,8 @@ from daskml_dist.linear_model import (
     LinearSVR,
     LogisticRegression,
     LogisticRegressionCV,
+    MinimaxClassifier,
+    MinimaxRegressor,
     PoissonRegressor,
     QuantileRegressor,
     Ridge,
@@ -54,6 +56,8 @@ ESTIMATORS = [
     LinearSVR(loss="squared_epsilon_insensitive"),
     QuantileRegressor(alpha=0.1),
     HuberRegressor(),
+    MinimaxClassifier(),
+    MinimaxRegressor(),
 ]
 
 

@@ -19,6 +19,7 @@ from daskml_dist.solvers import (
     BlockLBFGS,
     Conversation,
     DampedNewton,
+    GroupNewton,
     LassoSearch,
     LeastSquares,
     Narrowing,
@@ -275,8 +276,8 @@ def test_every_solver_is_asked() -> None:
         and issubclass(cls, Solver)
         and not inspect.isabstract(cls)
     }
-    # those of joint losses have tests of their own, and no name; Narrowing is for losses with kinks only
-    assert concrete - SEARCHES == {*EVERY, BlockLBFGS, Narrowing}
+    # those of joint losses and of groups have tests of their own, and no name; Narrowing is for kinks only
+    assert concrete - SEARCHES == {*EVERY, BlockLBFGS, GroupNewton, Narrowing}
     assert {*EVERY, Narrowing} == set(SOLVERS.values())
     assert all(SOLVERS[solver.name] is solver for solver in SOLVERS.values())
 

@@ -1,0 +1,120 @@
+"""Logistic regression for the group that fares worst."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, final
+
+from daskml_dist.fit import Outcome, Training
+from daskml_dist.kernels import Point
+from daskml_dist.linear_model._base import seed_of
+from daskml_dist.linear_model._logistic import LogisticModel, symmetric
+from daskml_dist.linear_model._minimax import MinimaxModel
+from daskml_dist.losses import Logistic, Softmax
+from daskml_dist.risks import Risk
+from daskml_dist.types import AnyArray
+
+
+@final
+class MinimaxClassifier(MinimaxModel, LogisticModel):
+    r"""Logistic regression that minimises the largest loss of a group, or another risk of all groups.
+
+    .. math:: \min_{w, b} \; \max_{q \in Q} \sum_{i=1}^{G} q_i J_i(w, b) + \tfrac{\alpha}{2} |w|^2, \quad
+        J_i = \text{mean of } \log(1 + \exp(-t (x^T w + b))) \text{ over the rows of group } i
+
+    Q are the weights that the adversary may choose from: for the worst group all that add up to one.
+    Groups are values of a column, partitions of the data, or workers.
+
+    Parameters
+    ----------
+    risk : "worst-group", "mean" (ordinary training), or ``CVaR(tail)`` or ``ChiSquare(radius)`` of
+        ``daskml_dist.risks``.
+    regret : whether the loss of a group counts by how far it is above the least that it could have alone.
+    group_offsets : dict of group and what is added to its loss, as C / sqrt(rows) of Sagawa et al. 2020; or
+        None.
+    by : the groups where ``fit`` is given none: "partition", a group for each chunk of X (a single one where
+        X is in memory), or "worker", a group for all that a worker holds.
+    alpha : strength of the penalty that all groups share, at least 0.
+    fit_intercept : whether a constant is added; it is never penalised.
+    max_iter : how many passes over the data may be made.
+    tol : the relative optimality gap to reach.
+    warm_start : start from the coefficients of the last fit.
+    verbose, random_state, scheduler, checkpoint : see ``LogisticRegression``.
+
+    Attributes
+    ----------
+    classes_ : (k,) labels. coef_ : (1, p), or (k, p) of more than two classes. intercept_ : (1,) or (k,).
+    groups_ : (G,) labels of the groups: sorted values of ``groups``, positions of chunks or addresses.
+    group_losses_ : (G,) mean loss of each, without penalty and offsets.
+    group_weights_ : (G,) q, the adversary's weights. binding_groups_ : those with weight.
+    group_minima_ : (G,) the least penalised loss of each group alone, where ``regret`` asked for it.
+    n_passes_, gap_, gap_kind_, history_, graph_, n_iter_ : as ``LogisticRegression`` has them.
+    n_features_in_, feature_names_in_ : as ``LogisticRegression`` has them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0], [0.0], [1.0], [2.0], [3.0]])
+    >>> y, site = [0, 1, 0, 1, 1, 0, 1, 0], ["a"] * 4 + ["b"] * 4
+    >>> model = MinimaxClassifier(verbose=0).fit(X, y, groups=site)
+    >>> bool(np.ptp(model.group_losses_) < 1e-6), model.group_weights_.round(3)
+    (True, array([0.5, 0.5]))
+    """
+
+    def __init__(
+        self,
+        *,
+        risk: str | Risk = "worst-group",
+        regret: bool = False,
+        group_offsets: dict[Any, float] | None = None,
+        by: str = "partition",
+        alpha: float = 1e-3,
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+        verbose: int = 1,
+        random_state: Any = None,
+        scheduler: Any = None,
+        checkpoint: str | None = None,
+    ) -> None:
+        self.risk = risk
+        self.regret = regret
+        self.group_offsets = group_offsets
+        self.by = by
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+        self.scheduler = scheduler
+        self.checkpoint = checkpoint
+
+    def _training(self) -> Training:
+        return Training(
+            name=type(self).__name__,
+            loss=Logistic(),
+            joint=Softmax,
+            labels=True,
+            penalty=self._penalty,
+            intercept=bool(self.fit_intercept),
+            tol=self.tol,
+            max_passes=self.max_iter,
+            seed=seed_of(self.random_state),
+            start=self._start(),
+            scheduler=self.scheduler,
+            checkpoint=self.checkpoint,
+            verbose=self.verbose,
+        )
+
+    def _start(self) -> Point | None:
+        point = super()._start()
+        return None if point is None else replace(point, joint=len(point.w) > 1)
+
+    def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
+        assert outcome.classes is not None
+        self.classes_ = outcome.classes
+        self.coef_, self.intercept_ = symmetric(w, b, penalised=self.alpha > 0)
+        self.n_iter_ = outcome.solution.state.passes
