@@ -20,20 +20,20 @@ Kind = Callable[[Any, int], Any]
 
 
 def logistic(scheduler: Any, rows: int) -> Any:
-    X, labels, _ = seeded(rows, rows // 12)
+    X, labels, _ = seeded(rows, rows // 6)
     model = ours.LogisticRegression(verbose=0, solver="lbfgs", tol=1e-13, scheduler=scheduler)
     return model.fit(X, labels)
 
 
 def poisson(scheduler: Any, rows: int) -> Any:
-    X, _, counts = seeded(rows, rows // 12)
+    X, _, counts = seeded(rows, rows // 6)
     model = ours.PoissonRegressor(verbose=0, solver="lbfgs", tol=1e-13, scheduler=scheduler)
     return model.fit(X, counts)
 
 
 def sparse_logistic(scheduler: Any, rows: int) -> Any:
     """Rows without their small values, and Newton's method with products in place of Hessians."""
-    X, labels, _ = seeded(rows, rows // 12)
+    X, labels, _ = seeded(rows, rows // 6)
     thin = X.map_blocks(thinned, dtype=X.dtype, meta=scipy.sparse.csr_matrix((0, 0)))
     with mock.patch.object(choose, "MOST_SPARSE", 5), mock.patch.object(choose, "SPARSE_HESSIAN", 5):
         model = ours.LogisticRegression(scheduler=scheduler, max_iter=1000, **TIGHT).fit(thin, labels)
@@ -49,7 +49,7 @@ def model_of(model: Any, y: str) -> Kind:
     """That model of the seeded data: of their labels, counts, classes, or numbers with a decimal."""
 
     def fitted(scheduler: Any, rows: int) -> Any:
-        X, labels, counts = seeded(rows, rows // 12)
+        X, labels, counts = seeded(rows, rows // 6)
         target = {
             "labels": labels,
             "counts": counts,

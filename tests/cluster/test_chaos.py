@@ -12,7 +12,17 @@ from tests.cluster.kinds import KINDS, told
 from tests.cluster.nemesis import Nemesis, own_cluster, until, whole
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
-FEW, MANY = 12_000, 60_000
+FEW, MANY = 6_000, 60_000
+#: near relatives of others are left to ``make chaos``
+RELATIVES = {
+    "poisson",
+    "ridge",
+    "ridge, rows left out",
+    "tube",
+    "ridge classes search",
+    "tweedie",
+    "l1 logistic",
+}
 
 
 @pytest.mark.timeout(600)
@@ -21,17 +31,18 @@ def test_workers_and_deaths_leave_no_trace_in_any_kind() -> None:
 
     Two workers are what every other test of both backends has.
     """
-    expected = {name: told(kind("threads", FEW)) for name, kind in KINDS.items()}
-    assert len(set(expected.values())) == len(KINDS)
+    kinds = {name: kind for name, kind in KINDS.items() if name not in RELATIVES}
+    expected = {name: told(kind("threads", FEW)) for name, kind in kinds.items()}
+    assert len(set(expected.values())) == len(kinds) == len(KINDS) - len(RELATIVES)
     with own_cluster(1) as cluster, Client(cluster) as client:
-        for name, kind in KINDS.items():
+        for name, kind in kinds.items():
             assert told(kind(client, FEW)) == expected[name], name
         assert until(lambda: whole(cluster, client, 3), seconds=200)
         with Nemesis(client, 0, 0.1, 0.8, workers=3) as nemesis:
             for turn in count():
-                for name, kind in KINDS.items():
+                for name, kind in kinds.items():
                     assert told(kind(client, FEW)) == expected[name], (name, turn, nemesis.kills)
-                if nemesis.kills >= 4:
+                if nemesis.kills >= 2:
                     break
 
 
