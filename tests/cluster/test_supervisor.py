@@ -110,8 +110,7 @@ def test_a_worker_that_hangs_is_removed(
     stopped: dict[str, int] = {}
 
     def stop() -> None:
-        plan = hands[0]._plan
-        assert plan is not None
+        plan = hands[0].plan
         owner = plan.owners[0]  # one that has something to answer
         stopped[owner] = pids(client)[owner]
         kill(stopped[owner], signal.SIGSTOP)

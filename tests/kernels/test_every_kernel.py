@@ -55,7 +55,7 @@ def grouped(kernel: Kernel[Any], chunks: list[Chunk], rng: np.random.Generator) 
 # ------------------------------------------------------------------------------- the checks
 
 
-def check_any_grouping_gives_the_same_bits(case: Case, seeds: int = 40) -> None:
+def check_any_grouping_gives_the_same_bits(case: Case, seeds: int = 12) -> None:
     chunks, expected = case.chunks(), reference(case)
     for seed in range(seeds):
         kernel = case.make()
