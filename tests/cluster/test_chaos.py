@@ -22,6 +22,8 @@ RELATIVES = {
     "ridge classes search",
     "tweedie",
     "l1 logistic",
+    "huber",
+    "ridge classes",
 }
 
 
