@@ -78,9 +78,9 @@ def fit_minimax(
     """
     with placed(training, X, y, sample_weight, offset, groups) as (hands, table, streamed):
         labels, grouped = _groups(hands, table, groups is not None, by)
-        labels, grouped = _with_weight(hands, labels, grouped)
+        labels, grouped, totals = _with_weight(hands, labels, grouped)
         problem, classes = survey(training, hands, table, streamed, grouped)
-        asked = _grouped_problem(problem, risk, hands, labels, shifts or {})
+        asked = _grouped_problem(problem, risk, labels, totals, shifts or {})
         spent, minima = 0, None
         if regret:
             met = _alone(training, hands, problem, asked)
@@ -113,19 +113,22 @@ def _groups(hands: Hands, table: Table, given: bool, by: By) -> tuple[AnyArray, 
     return labels, Coding(raw=True, chunk_groups=codes)
 
 
-def _with_weight(hands: Hands, labels: AnyArray, grouped: Coding) -> tuple[AnyArray, Coding]:
-    """The same without groups that have no weight: where their rows are counted makes no difference."""
+def _with_weight(
+    hands: Hands, labels: AnyArray, grouped: Coding
+) -> tuple[AnyArray, Coding, GroupTotalsAnswer]:
+    """The same without groups that have no weight, whose rows may count anywhere; and their sizes."""
     hands.code(grouped)
     totals: GroupTotalsAnswer = hands.answer(Question(GroupTotals(len(labels))))
     kept = totals.weights > 0.0
     codes = np.where(kept, np.cumsum(kept) - 1, 0)
+    totals = GroupTotalsAnswer(totals.rows[kept], totals.weights[kept])
     if grouped.chunk_groups is not None:
-        return labels[kept], Coding(chunk_groups=codes[grouped.chunk_groups])
-    return labels[kept], Coding(groups=labels, group_codes=codes)
+        return labels[kept], Coding(chunk_groups=codes[grouped.chunk_groups]), totals
+    return labels[kept], Coding(groups=labels, group_codes=codes), totals
 
 
 def _grouped_problem(
-    problem: Problem, risk: Risk, hands: Hands, labels: AnyArray, shifts: dict[Any, float]
+    problem: Problem, risk: Risk, labels: AnyArray, totals: GroupTotalsAnswer, shifts: dict[Any, float]
 ) -> GroupProblem:
     """The problem with its groups; refuses shifts of groups that are not there."""
     names = labels.tolist()
@@ -135,7 +138,6 @@ def _grouped_problem(
             f"group_offsets names groups that no row with weight belongs to: {unknown[:5]!r}. The groups are "
             f"{names[:10]!r}{'' if len(names) <= 10 else ' and others'}."
         )
-    totals: GroupTotalsAnswer = hands.answer(Question(GroupTotals(len(labels))))
     return GroupProblem(
         **vars(problem),
         risk=risk,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from daskml_dist.kernels._base import Part
 from daskml_dist.kernels.hessian_vector import Along, HessianVector
 from daskml_dist.kernels.rows import blocks
-from daskml_dist.kernels.stacked_sweep import different, weights_of
+from daskml_dist.kernels.stacked_sweep import different, rows_key, stacked_by, weights_of
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.types import Chunk
 
@@ -24,20 +23,13 @@ def multiplied(asked: Sequence[Asked]) -> list[Part]:
     ----------
     asked : each product with the chunk as its problem sees it.
     """
-    groups: dict[Any, list[int]] = {}
-    for k, (product, chunk) in enumerate(asked):
-        point = product.point
-        key: Any = k
-        if len(product.vectors) == 1 and len(point.w) == 1 and not point.joint:
-            key = (id(chunk.X), repr(product.loss), point.intercept, point.centre.tobytes())
-        groups.setdefault(key, []).append(k)
-    parts: dict[int, Part] = {}
-    for members in groups.values():
-        if len(members) == 1:
-            parts[members[0]] = asked[members[0]][0].chunk(asked[members[0]][1])
-        else:
-            parts |= zip(members, _stacked([asked[k] for k in members]), strict=True)
-    return [parts[k] for k in range(len(asked))]
+    keys = [
+        rows_key(product, chunk)
+        if len(product.vectors) == 1 and len(product.point.w) == 1 and not product.point.joint
+        else None
+        for product, chunk in asked
+    ]
+    return stacked_by(keys, asked, _stacked, 1)
 
 
 def _stacked(asked: Sequence[Asked]) -> list[Part]:

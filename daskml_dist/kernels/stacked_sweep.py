@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.sparse import issparse
 
-from daskml_dist.kernels._base import Part
+from daskml_dist.kernels._base import Kernel, Part
+from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.rows import blocks, extended, squares
 from daskml_dist.kernels.sweep import Sweep
 from daskml_dist.kernels.weights import weighted
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
+K = TypeVar("K", bound=Kernel[Any])
 Asked = tuple[Sweep, Chunk]
 
 _FEW = 3  # problems up to which one after the other is faster
@@ -28,25 +30,36 @@ def swept(asked: Sequence[Asked]) -> list[Part]:
     ----------
     asked : each sweep with the chunk as its problem sees it.
     """
+    keys = [
+        (*rows_key(sweep, chunk), sweep.diagonal) if replace(sweep, diagonal=False).plain else None
+        for sweep, chunk in asked
+    ]
+    return stacked_by(keys, asked, _stacked, _FEW)
+
+
+def rows_key(kernel: Sweep | HessianVector, chunk: Chunk) -> tuple[Any, ...]:
+    """What must be the same where the margins of problems are one matrix: rows, loss and centre."""
+    point = kernel.point
+    return id(chunk.X), repr(kernel.loss), point.intercept, point.centre.tobytes()
+
+
+def stacked_by(
+    keys: Sequence[Any],
+    asked: Sequence[tuple[K, Chunk]],
+    stacked: Callable[[list[tuple[K, Chunk]]], list[Part]],
+    few: int,
+) -> list[Part]:
+    """The parts of all kernels; more than ``few`` with the same key are made together."""
+    groups: dict[Any, list[int]] = {}
+    for k, key in enumerate(keys):
+        groups.setdefault(k if key is None else key, []).append(k)
     parts: dict[int, Part] = {}
-    for members in _alike(asked):
-        if len(members) <= _FEW:
+    for members in groups.values():
+        if len(members) <= few:
             parts |= {k: asked[k][0].chunk(asked[k][1]) for k in members}
         else:
-            parts |= dict(zip(members, _stacked([asked[k] for k in members]), strict=True))
+            parts |= zip(members, stacked([asked[k] for k in members]), strict=True)
     return [parts[k] for k in range(len(asked))]
-
-
-def _alike(asked: Sequence[Asked]) -> Iterator[list[int]]:
-    """Runs of sweeps with the same loss, rows and centre; others are by themselves."""
-    groups: dict[Any, list[int]] = {}
-    for k, (sweep, chunk) in enumerate(asked):
-        point = sweep.point
-        key: Any = k
-        if replace(sweep, diagonal=False).plain:
-            key = (id(chunk.X), repr(sweep.loss), point.intercept, point.centre.tobytes(), sweep.diagonal)
-        groups.setdefault(key, []).append(k)
-    return iter(groups.values())
 
 
 def _stacked(asked: Sequence[Asked]) -> list[Part]:

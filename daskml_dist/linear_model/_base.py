@@ -19,6 +19,7 @@ from daskml_dist import inputs
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.penalties import L2, Penalty, Unpenalised
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -240,6 +241,11 @@ def seed_of(random_state: Any) -> int:
     raise UnsupportedParameter(
         f"random_state={random_state!r} was given; expected None, an integer or a numpy RandomState."
     )
+
+
+def ridge(alpha: float) -> Penalty:
+    """alpha |w|^2 / 2, or no penalty where alpha is 0."""
+    return L2(alpha) if alpha > 0 else Unpenalised()
 
 
 def margins(point: Point, x: AnyArray) -> FloatArray:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Self
 
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.linear_model._base import refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge, seed_of
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Loss
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import Penalty
 from daskml_dist.types import AnyArray
 
 
@@ -36,7 +36,7 @@ class GLM(LinearRegressor):
 
     def _penalty(self, weight_sum: float) -> Penalty:
         """The mean of the losses has scikit-learn's alpha as it stands."""
-        return L2(self.alpha) if self.alpha > 0 else Unpenalised()
+        return ridge(self.alpha)
 
     def _loss(self) -> Loss:
         """The loss that the parameters name."""

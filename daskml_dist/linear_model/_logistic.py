@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,10 @@ class LogisticModel(LinearClassifier):
         check_is_fitted(self)
         function = partial(_log_probabilities, self._point(), self._result_dtype(X))
         return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
+
+    def _start(self) -> Point | None:
+        point = super()._start()
+        return None if point is None else replace(point, joint=len(point.w) > 1)
 
 
 def penalty(C: float, l1_ratio: float, weight_sum: float) -> Penalty:

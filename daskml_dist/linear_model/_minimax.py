@@ -14,8 +14,9 @@ from daskml_dist.linear_model._base import (
     refuse_common,
     refuse_other_types,
     refuse_outside,
+    ridge,
 )
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import Penalty
 from daskml_dist.risks import Mean, Risk, WorstGroup
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -83,6 +84,7 @@ class MinimaxModel(LinearModel):
             regret=bool(self.regret),
         )
         self.groups_, self.group_losses_, self.group_weights_ = found.groups, found.losses, found.weights
+        self.__dict__.pop("group_minima_", None)  # of an earlier fit
         if found.minima is not None:
             self.group_minima_ = found.minima
         return found.outcome
@@ -116,7 +118,7 @@ class MinimaxModel(LinearModel):
         return RISKS[self.risk]
 
     def _penalty(self, weight_sum: float) -> Penalty:
-        return L2(self.alpha) if self.alpha > 0 else Unpenalised()
+        return ridge(self.alpha)
 
     def _training(self) -> Training:
         raise NotImplementedError

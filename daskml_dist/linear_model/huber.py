@@ -11,10 +11,10 @@ import numpy as np
 from daskml_dist import inputs
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
-from daskml_dist.linear_model._base import refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge, seed_of
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Huber, Squared
-from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.penalties import Penalty
 from daskml_dist.types import AnyArray
 
 
@@ -127,4 +127,4 @@ class HuberRegressor(LinearRegressor):
 
 def _penalty(alpha: float, weight_sum: float) -> Penalty:
     """alpha |w|^2 on the sum of the losses is (2 alpha / sum of weights) |w|^2 / 2 on their mean."""
-    return L2(2.0 * alpha / weight_sum) if alpha > 0 else Unpenalised()
+    return ridge(2.0 * alpha / weight_sum)

@@ -14,6 +14,7 @@ from daskml_dist.linear_model._base import (
     refuse_common,
     refuse_other_types,
     refuse_outside,
+    ridge,
     seed_of,
 )
 from daskml_dist.linear_model._regression import LinearRegressor
@@ -247,7 +248,7 @@ def ridge_penalty(alpha: Any, positive: bool, weight_sum: float) -> Penalty:
     if np.size(alpha) > 1:
         return within(L2(np.asarray(alpha, dtype=np.float64) / weight_sum), positive)
     level = float(np.ravel(alpha)[0])
-    return within(L2(level / weight_sum) if level > 0 else Unpenalised(), positive)
+    return within(ridge(level / weight_sum), positive)
 
 
 def within(penalty: Penalty, positive: bool) -> Penalty:

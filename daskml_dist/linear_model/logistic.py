@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, Self, final
 
 import numpy as np
 
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -158,10 +156,6 @@ class LogisticRegression(LogisticModel):
             checkpoint=self.checkpoint,
             verbose=self.verbose,
         )
-
-    def _start(self) -> Point | None:
-        point = super()._start()
-        return None if point is None else replace(point, joint=len(point.w) > 1)
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         assert outcome.classes is not None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, final
 
 from daskml_dist.fit import Outcome, Training
-from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import seed_of
 from daskml_dist.linear_model._logistic import LogisticModel, symmetric
 from daskml_dist.linear_model._minimax import MinimaxModel
@@ -108,10 +106,6 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
             checkpoint=self.checkpoint,
             verbose=self.verbose,
         )
-
-    def _start(self) -> Point | None:
-        point = super()._start()
-        return None if point is None else replace(point, joint=len(point.w) > 1)
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         assert outcome.classes is not None

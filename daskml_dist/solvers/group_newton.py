@@ -36,9 +36,7 @@ _ROWS_A_PARAMETER = 100  # in each group
 _REJECTIONS = 30
 _ARMIJO = 1e-4
 _ROUNDING = 1e-14
-_FAR = (
-    0.1  # relative gap from which on a full step may be too long, so that trial steps are worth their price
-)
+_FAR = 0.1  # relative gap from which on a full step may be too long, so that trial steps pay
 
 
 @final
@@ -134,8 +132,8 @@ def _descend(problem: GroupProblem, start: _Start, state: State) -> Conversation
         models = here.models(problem)
         saddle = saddle_point(models, problem.risk.ambiguity(problem.shares))
         bound = _certified(problem, here, models, saddle, factor)
-        factor = models.metric(saddle.weights).cholesky_factor
-        state, gap = _verified(problem, here, saddle, bound, factor, start.null_value, state)
+        state, gap = _verified(problem, here, models, saddle, bound, start.null_value, state)
+        factor = state.arrays["factor"]
         if gap <= problem.tol or spent:
             return Solution(state, gap <= problem.tol, models.mean_hessian(saddle.weights))
         line = _Line(here, saddle.step, here.value - saddle.value)
@@ -203,9 +201,9 @@ def _certified(
 def _verified(
     problem: GroupProblem,
     here: GroupEvaluation,
+    models: GroupModels,
     saddle: Saddle,
     bound: Gap,
-    factor: FloatArray,
     null_value: float,
     state: State,
 ) -> tuple[State, float]:
@@ -215,10 +213,14 @@ def _verified(
         objective=here.value,
         gap=bound.value / max(abs(unshifted), 1e-3 * abs(null_value), float(np.finfo(np.float64).tiny)),
         gap_kind=bound.kind,
-        gradient_norm=float(np.linalg.norm(saddle.weights @ here.models(problem).gradients)),
+        gradient_norm=float(np.linalg.norm(saddle.weights @ models.gradients)),
         step_size=float(np.linalg.norm(saddle.step)),
     )
-    arrays = {"factor": factor, "group_losses": here.losses, "group_weights": saddle.weights}
+    arrays = {
+        "factor": models.metric(saddle.weights).cholesky_factor,
+        "group_losses": here.losses,
+        "group_weights": saddle.weights,
+    }
     return State(state.passes, here.point, progress, arrays, {"null_value": null_value}), progress.gap
 
 
