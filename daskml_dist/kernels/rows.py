@@ -116,6 +116,10 @@ class SparseRows:
         product = slope @ self.x - total * self.centre
         return np.concatenate([product, total], axis=-1) if self.intercept else product
 
+    def of(self, columns: AnyArray) -> SparseRows:
+        """The rows of some features, in order, and the ones."""
+        return SparseRows(self.x[:, columns], self.centre[columns], self.intercept)
+
     def squares(self, curvature: FloatArray) -> FloatArray:
         """sum_i c_i (x_i - centre, 1)^2, elementwise."""
         total = curvature.sum(axis=-1)[..., None]

@@ -103,6 +103,7 @@ class SweepAnswer:
     hessian : (K, q, q), or None.
     radius : the largest ``|L^-1 (x - centre, 1)|`` over rows with weight, or None.
     diagonal : (K, q) the diagonal of the Hessian, or None.
+    rising : (1 + q,) value and gradient over the rows alone whose slope is above zero, or None.
     """
 
     rows: int
@@ -113,6 +114,7 @@ class SweepAnswer:
     hessian: FloatArray | None
     radius: float | None
     diagonal: FloatArray | None = None
+    rising: FloatArray | None = None
 
 
 @final
@@ -131,6 +133,9 @@ class Sweep(Kernel[SweepAnswer]):
     compiled : whether the data are large enough to be worth the import of a compiler, where value and
         gradient are all that is wanted (compiled_sweep.py). The last bits of the sums depend on it.
     diagonal : whether the diagonal of the Hessian is wanted.
+    columns : features of which the Hessian is wanted, beside the intercept; None for all.
+    rising : whether value and gradient over the rows alone are wanted whose slope is above zero, as for a
+        bound of F from below (solvers/dual_bound.py); of one problem.
     """
 
     loss: Loss
@@ -141,6 +146,8 @@ class Sweep(Kernel[SweepAnswer]):
     factor: FloatArray | None = None
     compiled: bool = False
     diagonal: bool = False
+    columns: AnyArray | None = None
+    rising: bool = False
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None and chunk.y is not None
@@ -167,7 +174,7 @@ class Sweep(Kernel[SweepAnswer]):
     @property
     def plain(self) -> bool:
         """Whether value and gradient of one problem are asked for, and nothing else."""
-        extras = self.steps or self.hessian or self.diagonal or self.factor is not None
+        extras = self.steps or self.hessian or self.diagonal or self.rising or self.factor is not None
         one = len(self.point.w) == 1 and not self.point.joint
         return not extras and one and not isinstance(self.loss, ScaledLoss)
 
@@ -188,6 +195,7 @@ class Sweep(Kernel[SweepAnswer]):
             None if packed is None else np.stack([unpack(h) for h in packed]),
             None if radius2 is None else float(np.sqrt(radius2)),
             total.sums.get("diagonal"),
+            total.sums.get("rising"),
         )
 
 
@@ -206,14 +214,17 @@ class _Sums:
         self.slopes = np.zeros(problems)
         self.scale_slopes = 0.0
         # whether the centred rows are formed anyway
-        self.centred = ask.hessian or ask.diagonal or ask.factor is not None
+        self.centred = ask.hessian or ask.diagonal or ask.rising or ask.factor is not None
         self.dense = isinstance(self.loss, ScaledLoss)  # whether sparse rows are made dense
         self.centred = self.centred or bool(issparse(X)) or self.dense
-        self.tall = 2 * p if self.centred else 1  # rows of a block
+        wide = p if ask.columns is None else len(ask.columns)
+        self.tall = 2 * wide if self.centred else 1  # rows of a block
         self.gradient = np.zeros((problems, q if self.centred else p))
         self.trials = np.zeros((problems, len(ask.steps)))
-        self.hessian = [np.zeros((q, q), order="F") for _ in range(problems)] if ask.hessian else []
+        h = q - p + wide
+        self.hessian = [np.zeros((h, h), order="F") for _ in range(problems)] if ask.hessian else []
         self.diagonal = np.zeros((problems, q))
+        self.rising = np.zeros(1 + q)
         self.radius2 = 0.0
         self._rooms: dict[str, FloatArray] = {}
         if ask.factor is not None:
@@ -240,6 +251,10 @@ class _Sums:
         self.slopes += slope.sum(axis=0)
         rows = self._extended(x, y, z) if self.centred else x
         self.gradient += slope @ rows if self.single else slope.T @ rows
+        if self.ask.rising:
+            up = slope > 0.0
+            self.rising[0] += value[up].sum()
+            self.rising[1:] += np.where(up, slope, 0.0) @ rows
         if isinstance(self.loss, ScaledLoss):
             by_scale = self.loss.scale_slope(y, z)
             self.scale_slopes += float((by_scale if s is None else weighted(s, by_scale)).sum())
@@ -249,7 +264,8 @@ class _Sums:
             curvature = np.maximum(curvature, steadying(curvature) * self.loss.reweighted(y, z))
         if curvature is not None:
             curvature = curvature if s is None else weighted(s, curvature)
-            self._add_hessian(rows, curvature)
+            if self.hessian and self.hessian[0].size:
+                self._add_hessian(self._wanted(rows), curvature)
             if self.ask.diagonal:
                 self.diagonal += squares(rows, curvature.T)
         if self.ask.factor is not None:
@@ -281,6 +297,15 @@ class _Sums:
                 loss = loss.at_scale(loss.scale + step * float(along.scale[0]))
             value = loss.value(y, z + step * change)
             self.trials[:, column] += (value if s is None else weighted(s, value)).sum(axis=0)
+
+    def _wanted(self, rows: FloatArray | SparseRows) -> FloatArray | SparseRows:
+        """The rows, of the features whose Hessian is wanted."""
+        columns = self.ask.columns
+        if columns is None:
+            return rows
+        if isinstance(rows, SparseRows):
+            return rows.of(columns)
+        return rows[:, np.append(columns, np.arange(len(self.w), rows.shape[1]))]
 
     def _add_hessian(self, centred: FloatArray | SparseRows, curvature: FloatArray) -> None:
         """Add sum of curvature x x'; rows without curvature, as outside a margin, cost nothing."""
@@ -345,6 +370,8 @@ class _Sums:
             sums["hessian"] = np.stack([pack(hessian) for hessian in self.hessian])
         if self.ask.diagonal:
             sums["diagonal"] = self.diagonal
+        if self.ask.rising:
+            sums["rising"] = self.rising
         maxima: dict[str, Any] = {}
         if self.ask.factor is not None:
             maxima["radius2"] = np.asarray(self.radius2)

@@ -134,7 +134,8 @@ class ElasticNet(_ElasticNet):
         + \alpha \rho |w|_1 + \tfrac12 \alpha (1 - \rho) |w|_2^2
 
     The moments of the data are gathered in one pass; the minimum is then found to rounding, and the gap is
-    proven from the moments.
+    proven from the moments. With more than 2,000 sparse or 8,192 dense features, the moments of some of them
+    at a time are gathered instead, in some ten passes (``solver="working-set"`` of other models).
 
     Parameters
     ----------
@@ -143,8 +144,8 @@ class ElasticNet(_ElasticNet):
     fit_intercept : whether a constant is added; it is never penalised.
     precompute, copy_X, selection : scikit-learn's; only their defaults are supported.
     random_state : of no consequence, since nothing is drawn.
-    max_iter : how many passes over the data may be made; one is enough.
-    tol : the relative optimality gap to reach; the minimum is found to rounding.
+    max_iter : how many passes over the data may be made; one is enough but for very many features.
+    tol : the relative optimality gap to reach; in one pass, the minimum is found to rounding.
     warm_start : start from the coefficients of the last fit.
     positive : whether coefficients must not be negative.
     verbose, scheduler : see ``LogisticRegression``.

@@ -21,7 +21,7 @@ class GammaRegressor(GLM):
     ----------
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
-    solver : "auto", "progressive-newton", "newton", "newton-cg" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.

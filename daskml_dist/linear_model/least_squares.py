@@ -52,7 +52,7 @@ class LinearRegression(LeastSquaresModel):
     tol : relative optimality gap, for the iterative solvers.
     solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
         first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
-        than 2,000 sparse or 8,192 dense features.
+        than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded.
     max_iter : how many passes over the data may be made for a column of y.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     scheduler : see ``LogisticRegression``.
@@ -138,7 +138,7 @@ class Ridge(LeastSquaresModel):
     tol : relative optimality gap, for the iterative solvers.
     solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
         first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
-        than 2,000 sparse or 8,192 dense features.
+        than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
 

@@ -42,7 +42,7 @@ class LogisticRegression(LogisticModel):
     fit_intercept : whether a constant is added; it is never penalised.
     class_weight : dict of class and factor, "balanced", or None.
     random_state : seed of the samples that the default solver starts from.
-    solver : "auto", "progressive-newton", "newton", "newton-cg" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
     max_iter : how many passes over the data may be made.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     warm_start : start from the coefficients of the last fit.

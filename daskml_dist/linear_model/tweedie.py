@@ -23,7 +23,7 @@ class TweedieRegressor(GLM):
     link : "identity", "log", or "auto": identity for powers of 0 and less, log for others.
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
-    solver : "auto", "progressive-newton", "newton", "newton-cg" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.

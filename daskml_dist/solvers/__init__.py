@@ -29,6 +29,7 @@ from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
 from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
+from daskml_dist.solvers.working_set import WorkingSet
 
 __all__ = [
     "BlockLBFGS",
@@ -57,6 +58,7 @@ __all__ = [
     "State",
     "TrustRegionNewton",
     "Turn",
+    "WorkingSet",
     "at_once",
     "automatic",
     "by_target",

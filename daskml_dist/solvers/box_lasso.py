@@ -75,23 +75,33 @@ class BoxLasso:
         return np.sign(w) + np.where(w >= self.upper, 1.0, 0.0) - np.where(w <= self.lower, 1.0, 0.0)
 
     def _settled(self, w: FloatArray) -> FloatArray:
-        """The minimum over the free coefficients; those that meet zero or a bound on the way stay there."""
+        """The minimum over the free coefficients; those that meet zero or a bound on the way stay there.
+
+        All that would pass zero or a bound are put there at once, where that is better than to stop at the
+        first of them.
+        """
         while True:
             free = np.flatnonzero(((w != 0.0) | (self.l1 == 0.0)) & (w > self.lower) & (w < self.upper))
             if not free.size:
                 return w
+            G = self.G[np.ix_(free, free)]
             pull = self.r[free] - self.G[free] @ w - np.sign(w[free]) * self.l1[free]
-            step = _solved(self.G[np.ix_(free, free)], pull)
+            step = _solved(G, pull)
             ends = np.where(step > 0.0, self.upper[free], self.lower[free])
             ends = np.where((w[free] * step < 0.0) & (self.l1[free] > 0.0), 0.0, ends)
             with np.errstate(divide="ignore", invalid="ignore"):
                 room = np.where(step != 0.0, (ends - w[free]) / step, np.inf)
             first = int(np.argmin(room))
             w = w.copy()
-            w[free] = np.clip(w[free] + min(1.0, room[first]) * step, self.lower[free], self.upper[free])
             if room[first] > 1.0:
+                w[free] = np.clip(w[free] + step, self.lower[free], self.upper[free])
                 return w
-            w[free[first]] = ends[first]
+            near = np.clip(w[free] + room[first] * step, self.lower[free], self.upper[free])
+            near[first] = ends[first]
+            far = np.where(room <= 1.0, ends, w[free] + step)
+            moves = [end - w[free] for end in (near, far)]
+            falls = [float(pull @ move - 0.5 * (move @ G @ move)) for move in moves]
+            w[free] = far if falls[1] > falls[0] else near
 
 
 def shortest_subgradient(
@@ -102,11 +112,22 @@ def shortest_subgradient(
     upper: float | FloatArray,
 ) -> FloatArray:
     """(p,) of a smooth function with this gradient, plus sum_j l1_j |w_j|, within bounds."""
+    least, most = subgradients(gradient, w, l1, lower, upper)
+    return np.where(least > 0.0, least, np.where(most < 0.0, most, 0.0))
+
+
+def subgradients(
+    gradient: FloatArray,
+    w: FloatArray,
+    l1: float | FloatArray,
+    lower: float | FloatArray,
+    upper: float | FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """(p,) the least and (p,) the largest subgradient of the same in each coordinate."""
     least = np.where(w > 0.0, l1, -np.asarray(l1)) + gradient
     most = np.where(w < 0.0, -np.asarray(l1), l1) + gradient
     least = np.where(w <= lower, -np.inf, least)
-    most = np.where(w >= upper, np.inf, most)
-    return np.where(least > 0.0, least, np.where(most < 0.0, most, 0.0))
+    return least, np.where(w >= upper, np.inf, most)
 
 
 def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:

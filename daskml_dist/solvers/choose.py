@@ -13,16 +13,26 @@ from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
+from daskml_dist.solvers.working_set import WorkingSet
 
 #: by name; BlockLBFGS is for automatic() alone, since names are checked before classes are counted
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
-    for solver in (LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS, Narrowing)
+    for solver in (
+        LeastSquares,
+        ProgressiveNewton,
+        DampedNewton,
+        TrustRegionNewton,
+        LBFGS,
+        Narrowing,
+        WorkingSet,
+    )
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
 MOST_JOINT_PARAMETERS = 1500  # the same for a joint loss, whose Hessian no sample makes cheap
 MOST_SPARSE = 2000  # the same where X is sparse, for least squares, and where nothing else will do
 SPARSE_HESSIAN = 256  # sparse features up to which proofs and samples, which take dense rows, cost little
+MOST_TOGETHER = 500  # coordinates of a working set, where many problems are solved at once
 FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the rest
 
 
@@ -44,15 +54,20 @@ def automatic(problem: Problem, *, alone: bool = True) -> Solver:
     Where it is not ``alone``, but one of many that are solved at once, large matrices are avoided.
     """
     loss, parameters, smooth = problem.loss, problem.parameters, problem.penalty.smooth
-    if problem.sparse and parameters > MOST_SPARSE and not smooth:
-        raise UnsupportedCombination(
-            f"X is sparse with {problem.features} features, and the penalty is {problem.penalty.name!r}. "
-            f"With an L1 penalty or bounds, up to {MOST_SPARSE} sparse features are supported. Use an "
-            "L2 penalty (l1_ratio=0, positive=False, no bounds), or fewer features."
-        )
+    curved = not isinstance(loss, PiecewiseLinear | ScaledLoss)
+    if curved and not smooth and parameters > _most_formed(problem):
+        if not isinstance(loss, JointLoss):
+            return WorkingSet() if alone and problem.targets == 1 else WorkingSet(MOST_TOGETHER)
+        if problem.sparse:
+            raise UnsupportedCombination(
+                f"X is sparse with {problem.features} features, y has {loss.margins} classes, and the "
+                f"penalty is {problem.penalty.name!r}. With an L1 penalty, two classes are supported, or up "
+                f"to {MOST_SPARSE} coefficients of all classes together. Use an L2 penalty (l1_ratio=0), "
+                "fewer features, or train each class against the rest."
+            )
     if loss.quadratic:
-        most = MOST_SPARSE if problem.sparse else MOST_FEATURES
-        return LeastSquares() if parameters <= most or not smooth else TrustRegionNewton()
+        most = _most_formed(problem)
+        return LeastSquares() if parameters <= most else TrustRegionNewton()
     if isinstance(loss, PiecewiseLinear):
         if problem.sparse and parameters > MOST_SPARSE:
             raise UnsupportedCombination(
@@ -69,3 +84,10 @@ def automatic(problem: Problem, *, alone: bool = True) -> Solver:
     if smooth and parameters > (SPARSE_HESSIAN if problem.sparse else MOST_PARAMETERS):
         return TrustRegionNewton()
     return DampedNewton() if problem.rows < FEW_ROWS * parameters else ProgressiveNewton()
+
+
+def _most_formed(problem: Problem) -> int:
+    """Parameters up to which the matrix is formed that the penalty or the loss asks for."""
+    if problem.sparse:
+        return MOST_SPARSE
+    return MOST_FEATURES if problem.loss.quadratic else MOST_PARAMETERS

@@ -20,7 +20,7 @@ from daskml_dist.types import Chunk, FloatArray
 
 #: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
 TRIAL_STEPS = (-63 / 64, -15 / 16, -0.75, -0.5, 1.0)
-_EXPECTED = 10.0  # Newton's decrement times this is the gap where the curvature is only the expected one
+EXPECTED = 10.0  # Newton's decrement times this is the gap where the curvature is only the expected one
 _REJECTIONS = 30
 _NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent without another pass
 _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as where columns are collinear
@@ -306,7 +306,7 @@ def _gap(problem: Problem, here: Evaluation, decrease: float, proof: Proof | Non
         bounds.append(strong_convexity(float(np.linalg.norm(here.pull)), convexity, here.value))
     least = min(bounds, key=lambda bound: bound.value, default=Gap(np.inf, "estimate"))
     told = proof is not None or (problem.loss.self_concordance is None and least.value <= enough)
-    estimate = Gap(max(0.0, decrease) * (1.0 if problem.loss.convex else _EXPECTED), "estimate")
+    estimate = Gap(max(0.0, decrease) * (1.0 if problem.loss.convex else EXPECTED), "estimate")
     best = least if told and np.isfinite(least.value) else estimate
     return Gap(min(best.value, here.value), best.kind)  # neither losses nor penalties are negative
 
@@ -322,7 +322,7 @@ def verified(
     state: State,
 ) -> tuple[State, float]:
     """The state that knows this point, and its relative gap; the model at hand expects the decrease."""
-    scale = _scale(here.value, policy.null_value)
+    scale = scale_of(here.value, policy.null_value)
     gap = _gap(problem, here, decrease, proof, problem.tol * scale)
     progress = Progress(
         objective=here.value,
@@ -335,7 +335,7 @@ def verified(
     return State(state.passes, here.point, progress, _memory(metric), numbers), progress.gap
 
 
-def _scale(value: float, null_value: float) -> float:
+def scale_of(value: float, null_value: float) -> float:
     """What a relative gap is relative to."""
     return float(max(abs(value), 1e-3 * null_value, np.finfo(np.float64).tiny))
 
@@ -356,7 +356,7 @@ def one_step_short(
         return False
     after = proof.gap_after_step(here.value).value
     least = max(here.value - proof.gap(here.value).value, 0.0)
-    return after <= problem.tol / _NEARLY**2 * _scale(least, policy.null_value)
+    return after <= problem.tol / _NEARLY**2 * scale_of(least, policy.null_value)
 
 
 def _finished(
@@ -367,7 +367,7 @@ def _finished(
         return Solution(state, True, here.hessian)
     before, after = proof.gap(here.value), proof.gap_after_step(here.value)
     least = max(here.value - before.value, 0.0)  # F at the end of the step is not below this
-    relative = after.value / _scale(least, null_value)
+    relative = after.value / scale_of(least, null_value)
     if not after.value < before.value or not relative < state.progress.gap:
         return Solution(state, True, here.hessian)
     progress = replace(state.progress, gap=relative, gap_kind=after.kind)

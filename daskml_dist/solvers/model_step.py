@@ -42,21 +42,36 @@ def model_step(
 
 def _in_box(problem: Problem, point: Point, gradient: FloatArray, metric: Metric) -> tuple[FloatArray, float]:
     """The minimum of the model with a penalty that is not smooth."""
-    theta, penalty, m = point.theta[0], problem.penalty, problem.penalised
-    B = metric.matrix
+    return box_step(point.theta[0], gradient, metric.matrix, *box_of(problem, gradient.size))
+
+
+def box_step(
+    theta: FloatArray,
+    gradient: FloatArray,
+    B: FloatArray,
+    l1: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+) -> tuple[FloatArray, float]:
+    """(q,) step d and decrease of g'd + d'Bd / 2 + sum_j l1_j |theta_j + d_j|, within bounds."""
     unit = np.sqrt(np.diag(B))
-    l1 = _extended(penalty.l1, m, theta.size, 0.0)
     box = BoxLasso(
-        B / np.outer(unit, unit),
-        (B @ theta - gradient) / unit,
-        l1 / unit,
-        _extended(penalty.lower, m, theta.size, -np.inf) * unit,
-        _extended(penalty.upper, m, theta.size, np.inf) * unit,
+        B / np.outer(unit, unit), (B @ theta - gradient) / unit, l1 / unit, lower * unit, upper * unit
     )
     end = box.minimum(theta * unit) / unit
     step = end - theta
     change = float(gradient @ step) + 0.5 * float(step @ B @ step) + float(l1 @ (np.abs(end) - np.abs(theta)))
     return step, -change
+
+
+def box_of(problem: Problem, q: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(q,) l1, lower and upper of all parameters, of which those that are not penalised are free."""
+    penalty, m = problem.penalty, problem.penalised
+    return (
+        _extended(penalty.l1, m, q, 0.0),
+        _extended(penalty.lower, m, q, -np.inf),
+        _extended(penalty.upper, m, q, np.inf),
+    )
 
 
 def _to_scale(change: float, gradient: FloatArray, metric: Metric) -> tuple[FloatArray, float]:

@@ -310,6 +310,13 @@ CASES: dict[str, list[Case]] = {
             )
         ),
         Case(lambda: Sweep(Squared(), point(3), hessian=True), lambda: chunks(weighted=False)),
+        Case(lambda: Sweep(Logistic(), point(), hessian=True, columns=np.array([0, 2]), rising=True)),
+        Case(
+            lambda: Sweep(
+                Poisson(), point(intercept=False), hessian=True, diagonal=True, columns=np.array([1, 3])
+            ),
+            lambda: chunks(weighted=False),
+        ),
     ],
     "Together": [Case(together)],
     "TSQR": [Case(lambda: TSQR(SHIFT, np.array([0.4])))],

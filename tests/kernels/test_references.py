@@ -108,6 +108,24 @@ def test_sweep(loss: Loss, data: list[Chunk], intercept: bool) -> None:
     close(found.radius, np.linalg.norm(scaled, axis=0).max())
 
 
+@over_data
+@over_intercepts
+@over_losses
+def test_sweep_of_some_columns(loss: Loss, data: list[Chunk], intercept: bool) -> None:
+    at, dense = point(intercept=intercept), Dense(data)
+    for columns in (np.array([0, 2]), np.array([3]), np.array([], dtype=np.int64)):
+        found = ask(Sweep(loss, at, hessian=True, columns=columns, rising=True), data)
+        seen = [*columns, FEATURES] if intercept else [*columns]
+        hessian = dense.hessian(loss, at)[np.ix_(seen, seen)]
+        close(found.hessian[0], hessian, np.sqrt(np.outer(np.diag(hessian), np.diag(hessian))))
+        value, slope, _ = dense.derivatives(loss, at)
+        up, rows = slope > 0.0, dense.rows(at)
+        assert 0 < up.sum() < up.size
+        close(found.rising[0], value[up].sum())
+        close(found.rising[1:], rows[up].T @ slope[up], np.abs(rows[up]).T @ slope[up])
+        close(found.gradient[0], rows.T @ slope, np.abs(rows).T @ np.abs(slope))
+
+
 @over_losses
 @over_intercepts
 @pytest.mark.parametrize("problems", [1, 3, 7])

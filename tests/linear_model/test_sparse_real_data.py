@@ -88,6 +88,26 @@ def test_accuracy_and_optimum_in_bounded_memory(name: str, shared_data: Path) ->
     assert accuracy == model.score(_in_blocks(X_test, 1000), da.from_array(y_test, chunks=1000))
 
 
+def test_an_l1_penalty_in_bounded_memory(shared_data: Path) -> None:
+    """liblinear's optimum; a whole Hessian would be 18 GB."""
+    X, y, _, _ = _rcv1(shared_data)
+    tracemalloc.start()
+    model = LogisticRegression(C=1.0, l1_ratio=1.0, fit_intercept=False, verbose=0)
+    model.fit(_in_blocks(X, 100), da.from_array(y, chunks=100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64e6
+    assert model.gap_ <= 1e-6 and model.gap_kind_ == "duality" and model.n_passes_ <= 10
+    options: dict[str, Any] = {"l1_ratio": 1.0, "solver": "liblinear", "fit_intercept": False}
+    other = sk.LogisticRegression(C=1.0, tol=1e-8, max_iter=10_000, **options).fit(X, y)
+    values = [
+        np.logaddexp(0.0, -np.where(y > 0, 1, -1) * (X @ each.coef_[0])).sum() + np.abs(each.coef_).sum()
+        for each in (model, other)
+    ]
+    assert_allclose(*values, rtol=1e-6)
+    assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-4 * np.abs(other.coef_).max())
+
+
 @pytest.mark.parametrize("classes", [5, pytest.param(20, marks=pytest.mark.slow)])
 def test_many_coefficients_in_bounded_memory(classes: int, shared_data: Path) -> None:
     """A quarter of a million of them, or a whole one; as accurate as scikit-learn's."""

@@ -13,7 +13,7 @@ from daskml_dist import solvers
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.kernels import Moments, Point, Question, Sweep
 from daskml_dist.losses import Logistic, Loss, Poisson, Softmax, Squared
-from daskml_dist.penalties import L2, ElasticNet
+from daskml_dist.penalties import L2, Bounded, ElasticNet
 from daskml_dist.solvers import (
     LBFGS,
     BlockLBFGS,
@@ -31,6 +31,7 @@ from daskml_dist.solvers import (
     State,
     TrustRegionNewton,
     Turn,
+    WorkingSet,
     automatic,
     choose,
     converse,
@@ -50,7 +51,7 @@ from tests.solvers.problems import (
     task,
 )
 
-EVERY = [LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS]
+EVERY = [LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS, WorkingSet]
 every_solver = pytest.mark.parametrize("solver", EVERY, ids=lambda solver: solver.name)
 READS_ALL_ROWS = {"HessianVector", "Moments", "Sweep", "TSQR"}
 
@@ -260,8 +261,15 @@ def test_automatic() -> None:
     assert chosen(Squared(), 10**6, few + 1, sparse=True) is TrustRegionNewton
     assert chosen(Squared(), 10**6, few, sparse=True, penalty=ElasticNet(1.0)) is LeastSquares
     for loss in (Squared(), Logistic()):
-        with pytest.raises(UnsupportedCombination, match="X is sparse with 2000 features.*'elastic net'"):
-            chosen(loss, 10**6, few + 1, sparse=True, penalty=ElasticNet(1.0))
+        assert chosen(loss, 10**6, few + 1, sparse=True, penalty=ElasticNet(1.0)) is WorkingSet
+        assert chosen(loss, 10**6, many + 1, penalty=Bounded(L2(1.0), 0.0)) is WorkingSet
+    with pytest.raises(UnsupportedCombination, match="sparse with 9999 features, y has 10 classes.*'elastic"):
+        chosen(Softmax(10), 10**6, 10**5, sparse=True, penalty=ElasticNet(1.0))
+    wide = replace(base, features=many, sparse=True, penalty=ElasticNet(1.0))
+    alone = automatic(wide)
+    for among_many in (automatic(wide, alone=False), automatic(replace(wide, targets=2))):
+        assert isinstance(alone, WorkingSet) and isinstance(among_many, WorkingSet)
+        assert 10 * among_many.gathered_bytes(wide) < alone.gathered_bytes(wide)
 
 
 #: they choose among penalties, and are asked where estimators use them
