@@ -8,6 +8,7 @@ from daskml_dist.penalties import Penalty
 from daskml_dist.solvers._base import Problem, Solver
 from daskml_dist.solvers.block_lbfgs import MOST_ELEMENTS, BlockLBFGS
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.gradient_descent import GradientDescent
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.narrowing import Narrowing
@@ -17,7 +18,15 @@ from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 #: by name; BlockLBFGS is for automatic() alone, since names are checked before classes are counted
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
-    for solver in (LeastSquares, ProgressiveNewton, DampedNewton, TrustRegionNewton, LBFGS, Narrowing)
+    for solver in (
+        LeastSquares,
+        ProgressiveNewton,
+        DampedNewton,
+        TrustRegionNewton,
+        LBFGS,
+        GradientDescent,
+        Narrowing,
+    )
 }
 MOST_PARAMETERS = 5000  # from here on a Hessian is too large to be worth forming
 MOST_JOINT_PARAMETERS = 1500  # the same for a joint loss, whose Hessian no sample makes cheap
@@ -27,13 +36,13 @@ FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the 
 
 
 def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
-    """The solver of that name, or None for "auto"; refuses what it cannot do before data are touched."""
-    if name == "auto" or isinstance(name, Solver):
-        return name if isinstance(name, Solver) else None
-    if name not in SOLVERS:
+    """That solver, or None for "auto"; refuses what it cannot do before data are touched."""
+    if isinstance(name, str) and name == "auto":
+        return None
+    if not isinstance(name, Solver) and name not in SOLVERS:
         known = ", ".join(repr(known) for known in ("auto", *SOLVERS))
-        raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}.")
-    solver = SOLVERS[name]()
+        raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}, or a solver.")
+    solver = name if isinstance(name, Solver) else SOLVERS[name]()
     solver.refuse(loss, penalty)
     return solver
 
