@@ -48,6 +48,7 @@ def run(options: Options) -> list[Table]:
         "passes to a gap: until the objective of the best model so far was within it of an independent "
         f"minimum; – means never within {MOST}, or that it diverged or stopped before. passes: until the fit "
         "stopped by itself (tol 1e-6); gap: the true one then; claimed: gap_.",
+        "auto ends with a step that is proven rather than looked at, so that its objective is in no pass; "
         "features are raw; learning rates are in units of the inverse of the largest curvature at the start.",
     ]
     return [table]

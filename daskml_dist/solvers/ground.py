@@ -106,7 +106,8 @@ class Ground:
     Attributes
     ----------
     metric : (q,) M, the diagonal of the Hessian at the start times its largest curvature.
-    curvatures : those along the last steps, s' y / s' M s, where y is the change of the gradient.
+    curvatures : the least at the start, from a few rows, and those along the last steps: s' y / s' M s, where
+        y is the change of the gradient.
     null_value : F of the constant model.
     """
 
@@ -125,7 +126,8 @@ class Ground:
         bend = float(step @ change)
         if not (length > 0.0 and np.isfinite(bend) and bend > 0.0):
             return self
-        return replace(self, curvatures=np.append(self.curvatures, bend / length)[-_REMEMBERED:])
+        recent = np.append(self.curvatures[1:], bend / length)[-_REMEMBERED:]
+        return replace(self, curvatures=np.append(self.curvatures[:1], recent))
 
     def progress(self, problem: Problem, here: Evaluation, step: FloatArray, values: FloatArray) -> Progress:
         """What is known at a point: F falls by half its squared slope over the least curvature, or less.
