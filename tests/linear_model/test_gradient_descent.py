@@ -78,6 +78,12 @@ def test_scikit_learns_optimum(model: Any, solver: Any, pieces: int) -> None:
     assert found.gap_ <= 1e-14
 
 
+@pytest.mark.parametrize("pieces", [3, 17])
+@every_model
+def test_scikit_learns_optimum_on_a_cluster(model: Any, pieces: int, client: Any) -> None:
+    test_scikit_learns_optimum(model, "gradient_descent", pieces)
+
+
 @every_model
 def test_the_same_bits_on_threads_and_on_a_cluster(model: Any, client: Any) -> None:
     given = [chunked(part, 7) for part in (DATA.X, DATA.target(type(model)), DATA.weight)]
