@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from daskml_dist.errors import CheckpointInvalid
+from daskml_dist.solvers import Solver
 from daskml_dist.storage import class_path, read_model, resolve, write_model
 
 _TRANSIENT = {"graph_"}
@@ -18,7 +19,7 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
 
     Parameters
     ----------
-    model : a fitted estimator of this library.
+    model : a fitted estimator of this library. A solver that was given as an object is kept by its name.
     url : a directory, or an fsspec URL of one.
     overwrite : whether a model that is already there may be replaced.
 
@@ -33,6 +34,8 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
     parameters = model.get_params(deep=False)
     if not isinstance(parameters.get("scheduler"), str | None):
         parameters["scheduler"] = None  # a Client belongs to this process
+    if isinstance(parameters.get("solver"), Solver):
+        parameters["solver"] = parameters["solver"].name  # how it was found is no part of what was found
     attributes = {name: value for name, value in vars(model).items() if name not in parameters}
     kept = {name: value for name, value in attributes.items() if name not in _TRANSIENT}
     write_model(url, class_path(type(model)), parameters, kept, overwrite=overwrite)

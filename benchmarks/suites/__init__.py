@@ -15,6 +15,7 @@ NAMES = (
     "lasso_cv",
     "l1_logistic",
     "several_classes",
+    "step_rules",
     "minimax",
     "small_fit",
     "tasks_and_bytes",

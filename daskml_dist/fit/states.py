@@ -24,7 +24,7 @@ def fingerprint(training: Training, table: Table, problem: Problem, solver: Solv
     """What must be the same for a state to be gone on from."""
     return {
         "estimator": training.name,
-        "solver": solver.name,
+        "solver": solver.mark,
         "loss": problem.loss.name,
         "penalty": repr(problem.penalty),
         "intercept": problem.intercept,

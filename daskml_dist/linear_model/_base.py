@@ -88,7 +88,8 @@ class LinearModel(BaseEstimator):
         self._keep(outcome, X)
         for note in outcome.solution.notes:
             warnings.warn(note, ConvergenceWarning, stacklevel=3)
-        if not outcome.solution.converged:
+        gave_up = outcome.solution.notes and self.n_passes_ < training.max_passes  # more of them are no help
+        if not outcome.solution.converged and not gave_up:
             warnings.warn(
                 f"{training.name} did not reach tol={training.tol:g} within max_iter={training.max_passes} "
                 f"passes; the relative gap is {self.gap_:.3g} ({self.gap_kind_}). Raise max_iter, or scale "

@@ -9,6 +9,7 @@ from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge,
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
+from daskml_dist.solvers import Solver
 from daskml_dist.types import AnyArray
 
 
@@ -17,7 +18,7 @@ class GLM(LinearRegressor):
 
     alpha: float
     fit_intercept: bool
-    solver: str
+    solver: str | Solver
     max_iter: int
     tol: float
     warm_start: bool

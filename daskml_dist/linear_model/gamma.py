@@ -6,6 +6,7 @@ from typing import Any, final
 
 from daskml_dist.linear_model._glm import GLM
 from daskml_dist.losses import Gamma, Loss
+from daskml_dist.solvers import Solver
 
 
 @final
@@ -21,7 +22,8 @@ class GammaRegressor(GLM):
     ----------
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
-    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps.
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.
@@ -45,7 +47,7 @@ class GammaRegressor(GLM):
         *,
         alpha: float = 1.0,
         fit_intercept: bool = True,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         max_iter: int = 100,
         tol: float = 1e-6,
         warm_start: bool = False,

@@ -13,6 +13,7 @@ from daskml_dist.linear_model._glm import GLM
 from daskml_dist.linear_model.tweedie import tweedie_loss
 from daskml_dist.losses import Binomial, Loss
 from daskml_dist.penalties import Bounded, ElasticNet, Penalty
+from daskml_dist.solvers import Solver
 
 POWERS = {"normal": 0.0, "poisson": 1.0, "gamma": 2.0, "inverse gaussian": 3.0}
 
@@ -38,7 +39,8 @@ class GeneralizedLinearRegressor(GLM):
     l1_ratio : rho, the share of the L1 penalty, from 0 to 1.
     lower_bounds, upper_bounds : of the coefficients: a number, (p,) numbers, or None; 0 lies between them.
     fit_intercept : whether a constant is added; it is never penalised.
-    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps.
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.
@@ -68,7 +70,7 @@ class GeneralizedLinearRegressor(GLM):
         lower_bounds: Any = None,
         upper_bounds: Any = None,
         fit_intercept: bool = True,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         max_iter: int = 100,
         tol: float = 1e-6,
         warm_start: bool = False,

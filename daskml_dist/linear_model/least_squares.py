@@ -20,6 +20,7 @@ from daskml_dist.linear_model._base import (
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Squared
 from daskml_dist.penalties import L2, Bounded, Penalty, Unpenalised
+from daskml_dist.solvers import Solver
 from daskml_dist.types import AnyArray
 
 
@@ -50,9 +51,10 @@ class LinearRegression(LeastSquaresModel):
     copy_X, n_jobs : scikit-learn's; only their defaults are supported.
     positive : whether coefficients must not be negative.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
-        first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
-        than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps; all but the first two solve
+        for each column of y by itself, in the same passes. "auto" is "newton-cg" for more than 2,000 sparse
+        or 8,192 dense features, "working-set" where coefficients are bounded.
     max_iter : how many passes over the data may be made for a column of y.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     scheduler : see ``LogisticRegression``.
@@ -80,7 +82,7 @@ class LinearRegression(LeastSquaresModel):
         tol: float = 1e-6,
         n_jobs: Any = None,
         positive: bool = False,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         max_iter: int = 100,
         verbose: int = 1,
         scheduler: Any = None,
@@ -136,9 +138,10 @@ class Ridge(LeastSquaresModel):
     positive : whether coefficients must not be negative.
     max_iter : how many passes over the data may be made for a column of y.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
-        first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for more
-        than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps; all but the first two solve
+        for each column of y by itself, in the same passes. "auto" is "newton-cg" for more than 2,000 sparse
+        or 8,192 dense features, "working-set" where coefficients are bounded.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
 
@@ -164,7 +167,7 @@ class Ridge(LeastSquaresModel):
         copy_X: bool = True,
         max_iter: int = 100,
         tol: float = 1e-6,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         positive: bool = False,
         random_state: Any = None,
         verbose: int = 1,

@@ -18,6 +18,7 @@ from daskml_dist.linear_model._base import (
 from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.losses import Logistic, Softmax
+from daskml_dist.solvers import Solver
 from daskml_dist.types import AnyArray
 
 
@@ -42,7 +43,8 @@ class LogisticRegression(LogisticModel):
     fit_intercept : whether a constant is added; it is never penalised.
     class_weight : dict of class and factor, "balanced", or None.
     random_state : seed of the samples that the default solver starts from.
-    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps.
     max_iter : how many passes over the data may be made.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     warm_start : start from the coefficients of the last fit.
@@ -80,7 +82,7 @@ class LogisticRegression(LogisticModel):
         intercept_scaling: float = 1,
         class_weight: Any = None,
         random_state: Any = None,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         max_iter: int = 100,
         verbose: int = 1,
         warm_start: bool = False,

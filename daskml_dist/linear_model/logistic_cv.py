@@ -23,7 +23,7 @@ from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.linear_model._scoring import scorer
 from daskml_dist.losses import Logistic, Softmax
-from daskml_dist.solvers import Judged
+from daskml_dist.solvers import Judged, Solver
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -45,7 +45,8 @@ class LogisticRegressionCV(LogisticModel):
     dual, intercept_scaling, n_jobs : scikit-learn's; only their defaults are supported.
     scoring : "accuracy" (None), "balanced_accuracy", "neg_log_loss", "neg_brier_score", "f1", "precision"
         or "recall"; the last three also with "_macro", "_micro" or "_weighted".
-    solver : "auto", "progressive-newton", "newton" or "lbfgs".
+    solver : "auto", "progressive-newton", "newton", "lbfgs" or "gradient_descent", or a
+        ``GradientDescent``.
     tol : the relative optimality gap that each model has to reach, see ``LogisticRegression``.
     max_iter : how many passes over the data may be made.
     class_weight : dict of class and factor, "balanced" over all rows, or None. Scores do not use it.
@@ -93,7 +94,7 @@ class LogisticRegressionCV(LogisticModel):
         cv: Any = None,
         dual: bool = False,
         scoring: Any = None,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         tol: float = 1e-6,
         max_iter: int = 100,
         class_weight: Any = None,

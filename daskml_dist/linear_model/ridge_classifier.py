@@ -18,6 +18,7 @@ from daskml_dist.linear_model._base import (
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
 from daskml_dist.linear_model.least_squares import ridge_penalty
 from daskml_dist.losses import Squared
+from daskml_dist.solvers import Solver
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -54,9 +55,10 @@ class RidgeClassifier(RidgeClassifierModel):
     max_iter : how many passes over the data may be made for a class.
     tol : relative optimality gap, for the iterative solvers.
     class_weight : dict of class and factor, "balanced" (by numbers of rows), or None.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg" or "lbfgs"; all but the
-        first two solve for each class by itself, in the same passes. "auto" is "newton-cg" for more
-        than 2,000 sparse or 8,192 dense features.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs" or
+        "gradient_descent", or a ``GradientDescent`` with a rule for its steps; all but the first two solve
+        for each class by itself, in the same passes. "auto" is "newton-cg" for more than 2,000 sparse or
+        8,192 dense features.
     positive : whether coefficients must not be negative.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
@@ -86,7 +88,7 @@ class RidgeClassifier(RidgeClassifierModel):
         max_iter: int = 100,
         tol: float = 1e-6,
         class_weight: Any = None,
-        solver: str = "auto",
+        solver: str | Solver = "auto",
         positive: bool = False,
         random_state: Any = None,
         verbose: int = 1,

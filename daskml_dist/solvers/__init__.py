@@ -15,6 +15,7 @@ from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.by_target import by_target
 from daskml_dist.solvers.choose import automatic, named
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.gradient_descent import GradientDescent
 from daskml_dist.solvers.grid import Grid
 from daskml_dist.solvers.group_newton import GroupNewton
 from daskml_dist.solvers.group_problem import GroupProblem
@@ -35,6 +36,7 @@ __all__ = [
     "BlockLBFGS",
     "Conversation",
     "DampedNewton",
+    "GradientDescent",
     "Grid",
     "GroupNewton",
     "GroupProblem",

@@ -161,6 +161,11 @@ class Solver(ABC):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         """Converse from the start, or go on from a state."""
 
+    @property
+    def mark(self) -> str:
+        """What must be the same for this solver to go on from the state of another."""
+        return self.name
+
     def gathered_bytes(self, problem: Problem) -> int:
         """How large the rows are that a question gathers in one task, about and at most."""
         return 0

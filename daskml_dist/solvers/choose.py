@@ -8,6 +8,7 @@ from daskml_dist.penalties import Penalty
 from daskml_dist.solvers._base import Problem, Solver
 from daskml_dist.solvers.block_lbfgs import MOST_ELEMENTS, BlockLBFGS
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.gradient_descent import GradientDescent
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
 from daskml_dist.solvers.narrowing import Narrowing
@@ -24,6 +25,7 @@ SOLVERS: dict[str, type[Solver]] = {
         DampedNewton,
         TrustRegionNewton,
         LBFGS,
+        GradientDescent,
         Narrowing,
         WorkingSet,
     )
@@ -37,13 +39,13 @@ FEW_ROWS = 20  # rows a parameter: below that, a sample tells too little of the 
 
 
 def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
-    """The solver of that name, or None for "auto"; refuses what it cannot do before data are touched."""
-    if name == "auto" or isinstance(name, Solver):
-        return name if isinstance(name, Solver) else None
-    if name not in SOLVERS:
+    """That solver, or None for "auto"; refuses what it cannot do before data are touched."""
+    if isinstance(name, str) and name == "auto":
+        return None
+    if not isinstance(name, Solver) and name not in SOLVERS:
         known = ", ".join(repr(known) for known in ("auto", *SOLVERS))
-        raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}.")
-    solver = SOLVERS[name]()
+        raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}, or a solver.")
+    solver = name if isinstance(name, Solver) else SOLVERS[name]()
     solver.refuse(loss, penalty)
     return solver
 

@@ -16,6 +16,7 @@ from daskml_dist.solvers.certificate import Gap, Proof, prove, strong_convexity
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.model_step import model_step
+from daskml_dist.solvers.pace import yet_to_fall
 from daskml_dist.types import Chunk, FloatArray
 
 #: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
@@ -27,7 +28,6 @@ _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
 _POOR = 0.02  # a metric that gains less than a factor fifty a pass
 _PACE = 5  # passes whose decreases tell how fast F falls
-_SLOWEST = 0.9  # factor on the decrease, from pass to pass, that is believed
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
 
 
@@ -182,11 +182,7 @@ class Pace:
         if line.start is None or policy.hessian != "never":
             return 0.0
         self.falls = [*self.falls, line.start.value - here.value][-_PACE:]
-        first, last = self.falls[0], self.falls[-1]
-        if len(self.falls) < 2 or min(first, last) <= 0.0:
-            return 0.0
-        rate = min((last / first) ** (1.0 / (len(self.falls) - 1)), _SLOWEST)
-        return float(last * rate / (1.0 - rate))
+        return yet_to_fall(self.falls)
 
 
 @final

@@ -20,7 +20,15 @@ from benchmarks.table import Table, write_section
 def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "results.json", tmp_path / "page.md"
     page.write_text("".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\n" for name in suites.NAMES))
-    names = ["pass_counts", "lasso_cv", "l1_logistic", "several_classes", "small_fit", "roofline"]
+    names = [
+        "pass_counts",
+        "lasso_cv",
+        "l1_logistic",
+        "several_classes",
+        "step_rules",
+        "small_fit",
+        "roofline",
+    ]
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--markdown", str(page), "--cores", "64"]) == 0
 
