@@ -2,9 +2,20 @@
 
 from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.blas import single_threaded_blas
+from daskml_dist.cluster.blockwise import BlockModel, Blockwise
 from daskml_dist.cluster.connect import connect
 from daskml_dist.cluster.in_process import InProcess
 from daskml_dist.cluster.on_dask import OnDask
 from daskml_dist.cluster.supervisor import Patience
 
-__all__ = ["Hands", "Holding", "InProcess", "OnDask", "Patience", "connect", "single_threaded_blas"]
+__all__ = [
+    "BlockModel",
+    "Blockwise",
+    "Hands",
+    "Holding",
+    "InProcess",
+    "OnDask",
+    "Patience",
+    "connect",
+    "single_threaded_blas",
+]

@@ -38,9 +38,10 @@ class Hands(ABC):
 
     Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
     ``close`` at the end. All backends give the same bits. ``cost`` is that of the last question, ``plan``
-    says which chunk lives where.
+    says which chunk lives where, ``coding`` how kernels see targets.
     """
 
+    coding: Coding
     cost: Cost
     plan: Plan
 

@@ -34,7 +34,7 @@ class InProcess(Hands):
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or len(os.sched_getaffinity(0))
         self.cost = Cost(0, 0, 0.0)
-        self._coding = Coding(raw=True)
+        self.coding = Coding(raw=True)
         self._token = "raw"
         self._chunks: list[Chunk] = []
         self._recipes: list[Any] = []
@@ -64,7 +64,7 @@ class InProcess(Hands):
             self._shards = [ResidentShard(tuple(self._chunks[i] for i in ids)) for ids in plan.shards]
 
     def code(self, coding: Coding) -> None:
-        self._coding, self._token = coding, uuid4().hex
+        self.coding, self._token = coding, uuid4().hex
 
     def answer(self, question: Question[B]) -> B:
         with single_threaded_blas():
@@ -75,7 +75,7 @@ class InProcess(Hands):
         kernel = question.kernel
 
         def ask(shard: Shard) -> Partial:
-            return partial_answer(kernel, shard.chunks(self._coding, self._token, kernel))
+            return partial_answer(kernel, shard.chunks(self.coding, self._token, kernel))
 
         partials = (
             [ask(self._shards[0])] if len(self._shards) == 1 else list(self._threads().map(ask, self._shards))

@@ -44,7 +44,7 @@ class OnDask(Hands):
         self.cost = Cost(0, 0, 0.0)
         self.supervisor = Supervisor(client, patience or Patience())
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
-        self._coding, self._token = Coding(raw=True), "raw"
+        self.coding, self._token = Coding(raw=True), "raw"
         self._source: Table | None = None
         self._blocks: dict[Key, Future[Any]] = {}
         self._keys: list[dict[str, Key]] = []
@@ -71,7 +71,7 @@ class OnDask(Hands):
         self._shards = make(plan)
 
     def code(self, coding: Coding) -> None:
-        self._coding, self._token = coding, uuid4().hex
+        self.coding, self._token = coding, uuid4().hex
 
     def answer(self, question: Question[B]) -> B:
         began = time.monotonic()
@@ -246,7 +246,7 @@ class OnDask(Hands):
         kernel = question.kernel
         name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
         # bound, not passed: delayed takes the fields of a dataclass that is passed apart, into tasks
-        ask = dask.delayed(partial(ask_shard, kernel, self._coding, self._token), pure=False, traverse=False)
+        ask = dask.delayed(partial(ask_shard, kernel, self.coding, self._token), pure=False, traverse=False)
         join = dask.delayed(partial(join_partials, kernel), pure=False, traverse=False)
         last = dask.delayed(partial(finish_answer, question, len(self._rows)), pure=False, traverse=False)
         partials = []

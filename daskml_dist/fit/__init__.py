@@ -5,6 +5,7 @@ from daskml_dist.fit.crossing import Crossed, cross
 from daskml_dist.fit.data import count_rows, settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.minimax import Worst, fit_minimax
+from daskml_dist.fit.model_parallel import fit_model_parallel
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
 from daskml_dist.fit.training import Interrupted, Outcome, Training
@@ -22,6 +23,7 @@ __all__ = [
     "fit",
     "fit_classes",
     "fit_minimax",
+    "fit_model_parallel",
     "rule_of",
     "score",
     "seed",

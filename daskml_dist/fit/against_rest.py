@@ -51,7 +51,7 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
         if training.checkpoint is not None:
             return _one_by_one(training, hands, table, asked, found.classes, by)
         hands.code(Coding(found.classes))
-        log = Log(training, hands, asked[0][0], by)
+        log = Log(training, hands, asked[0][0], by.name)
         members = [Member(by.solve(problem), view) for problem, view in asked]
         met = meet(in_turn(members, at_once(by, asked[0][0])), hands, log)
         solutions = [one.solution for one in met.judged]

@@ -72,7 +72,7 @@ def cross(
         grid = _grid(training, penalties, hands, table, found, factors, folds, streamed)
         whole = grid.problems[0][-1]
         solver = solver or automatic(whole, alone=False)
-        log = Log(training, hands, whole, solver)
+        log = Log(training, hands, whole, solver.name)
         met = meet(grid.solve(solver), hands, log)
         width = len(grid.views)
         judged = [met.judged[start : start + width] for start in range(0, len(met.judged), width)]

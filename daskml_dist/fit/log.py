@@ -9,7 +9,7 @@ from uuid import uuid4
 from daskml_dist.cluster import Hands
 from daskml_dist.fit.training import Training
 from daskml_dist.monitor import FitEnd, FitInfo, History, Listeners, ProgressLine, TopicPublisher, discover
-from daskml_dist.solvers import Problem, Solver, State, Turn
+from daskml_dist.solvers import Problem, State, Turn
 from daskml_dist.types import Step
 
 
@@ -17,7 +17,7 @@ from daskml_dist.types import Step
 class Log:
     """Turns what a conversation reveals into steps for whoever listens."""
 
-    def __init__(self, training: Training, hands: Hands, problem: Problem, solver: Solver) -> None:
+    def __init__(self, training: Training, hands: Hands, problem: Problem, solver: str) -> None:
         self.history = History()
         self.listeners = Listeners(
             (self.history, ProgressLine(training.verbose), TopicPublisher(hands.publish), *discover())
@@ -29,7 +29,7 @@ class Log:
         info = FitInfo(
             self.id,
             training.name,
-            solver.name,
+            solver,
             problem.rows,
             problem.features,
             training.tol,

@@ -160,7 +160,7 @@ def _alone(training: Training, hands: Hands, problem: Problem, asked: GroupProbl
         )
         members.append(Member(automatic(own, alone=False).solve(own), View(group=group)))
     by = automatic(problem, alone=False)
-    return meet(in_turn(members, at_once(by, problem)), hands, Log(training, hands, problem, by))
+    return meet(in_turn(members, at_once(by, problem)), hands, Log(training, hands, problem, by.name))
 
 
 def _minima(met: Meeting) -> FloatArray:

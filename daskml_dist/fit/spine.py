@@ -41,7 +41,7 @@ def talk(
     training: Training, hands: Hands, table: Table, problem: Problem, classes: AnyArray | None, solver: Solver
 ) -> Outcome:
     """Let the solver ask and the hands answer, until the solver is content."""
-    log = Log(training, hands, problem, solver)
+    log = Log(training, hands, problem, solver.name)
     store = None if training.checkpoint is None else Checkpoints(training.checkpoint)
     mark = fingerprint(training, table, problem, solver) | ({} if store is None else digest(hands))
     status = "failed"

@@ -4,7 +4,7 @@ from daskml_dist.inputs._apply import apply
 from daskml_dist.inputs._base import Chosen, Kind
 from daskml_dist.inputs._lazy import is_lazy, is_sparse, made_lazy
 from daskml_dist.inputs._numbered import Settled, numbered
-from daskml_dist.inputs._read import measure_needed, read
+from daskml_dist.inputs._read import measure_needed, read, uncut
 from daskml_dist.inputs._recognise import features_of, kind_of
 from daskml_dist.inputs._rows import (
     chunk_rows,
@@ -39,4 +39,5 @@ __all__ = [
     "row_counts",
     "take",
     "to_measure",
+    "uncut",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import xarray as xr
@@ -88,6 +89,14 @@ def read(
         refuse_other_rows(X, given, name)
     matrix, parts = aligned(matrix, parts)
     return _table(matrix, parts, n_features, names)
+
+
+def uncut(X: Any, table: Table) -> Any:
+    """X of a lazy table with the column chunks that it was given with, which the table has merged."""
+    data = X.data if isinstance(X, xr.DataArray) else X
+    if isinstance(data, da.Array) and data.numblocks[0] == table.X.numblocks[0]:
+        return data
+    return table.X
 
 
 def measure_needed(

@@ -20,6 +20,7 @@ from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.penalties import L2, Penalty, Unpenalised
+from daskml_dist.solvers import MODEL_PARALLEL
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -103,6 +104,8 @@ class LinearModel(BaseEstimator):
         self, training: Training, X: Any, y: Any, sample_weight: Any, offset: Any, groups: Any
     ) -> Outcome:
         """The training itself."""
+        if training.solver == MODEL_PARALLEL:
+            return spine.fit_model_parallel(training, X, y, sample_weight, offset)
         return spine.fit(training, X, y, sample_weight, offset, groups)
 
     def _keep(self, outcome: Outcome, X: Any) -> None:

@@ -51,10 +51,11 @@ class LinearRegression(LeastSquaresModel):
     copy_X, n_jobs : scikit-learn's; only their defaults are supported.
     positive : whether coefficients must not be negative.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs" or
-        "gradient_descent", or a ``GradientDescent`` with a rule for its steps; all but the first two solve
-        for each column of y by itself, in the same passes. "auto" is "newton-cg" for more than 2,000 sparse
-        or 8,192 dense features, "working-set" where coefficients are bounded.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs",
+        "gradient_descent" or "model-parallel", or a ``GradientDescent`` with a rule for its steps; all but
+        the first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for
+        more than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded. With
+        "model-parallel" (one target) coefficients live with the column chunks of X.
     max_iter : how many passes over the data may be made for a column of y.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     scheduler : see ``LogisticRegression``.
@@ -138,10 +139,11 @@ class Ridge(LeastSquaresModel):
     positive : whether coefficients must not be negative.
     max_iter : how many passes over the data may be made for a column of y.
     tol : relative optimality gap, for the iterative solvers.
-    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs" or
-        "gradient_descent", or a ``GradientDescent`` with a rule for its steps; all but the first two solve
-        for each column of y by itself, in the same passes. "auto" is "newton-cg" for more than 2,000 sparse
-        or 8,192 dense features, "working-set" where coefficients are bounded.
+    solver : "auto", "least-squares", "newton", "progressive-newton", "newton-cg", "lbfgs",
+        "gradient_descent" or "model-parallel", or a ``GradientDescent`` with a rule for its steps; all but
+        the first two solve for each column of y by itself, in the same passes. "auto" is "newton-cg" for
+        more than 2,000 sparse or 8,192 dense features, "working-set" where coefficients are bounded. With
+        "model-parallel" (one target) coefficients live with the column chunks of X.
     random_state : seed of samples.
     verbose, scheduler : see ``LogisticRegression``.
 

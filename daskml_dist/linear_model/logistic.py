@@ -43,8 +43,9 @@ class LogisticRegression(LogisticModel):
     fit_intercept : whether a constant is added; it is never penalised.
     class_weight : dict of class and factor, "balanced", or None.
     random_state : seed of the samples that the default solver starts from.
-    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs" or
-        "gradient_descent", or a ``GradientDescent`` with a rule for its steps.
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs",
+        "gradient_descent" or "model-parallel", or a ``GradientDescent`` with a rule for its steps. With
+        "model-parallel" coefficients live with the column chunks of X.
     max_iter : how many passes over the data may be made.
     verbose : 0 silent; 1 a progress line in a terminal; 2 a line a pass.
     warm_start : start from the coefficients of the last fit.

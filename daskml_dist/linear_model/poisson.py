@@ -22,8 +22,9 @@ class PoissonRegressor(GLM):
     ----------
     alpha : strength of the penalty, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
-    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs" or
-        "gradient_descent", or a ``GradientDescent`` with a rule for its steps.
+    solver : "auto", "progressive-newton", "newton", "newton-cg", "working-set", "lbfgs",
+        "gradient_descent" or "model-parallel", or a ``GradientDescent`` with a rule for its steps. With
+        "model-parallel" coefficients live with the column chunks of X.
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.

@@ -10,6 +10,7 @@ from daskml_dist.solvers._base import (
     State,
     Turn,
     converse,
+    null_point,
 )
 from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.by_target import by_target
@@ -23,6 +24,7 @@ from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import LeastSquares
+from daskml_dist.solvers.model_parallel import MODEL_PARALLEL, BlockConversation, Reached, model_parallel
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
@@ -33,6 +35,7 @@ from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 from daskml_dist.solvers.working_set import WorkingSet
 
 __all__ = [
+    "BlockConversation",
     "BlockLBFGS",
     "Conversation",
     "DampedNewton",
@@ -45,6 +48,7 @@ __all__ = [
     "LBFGS",
     "LassoSearch",
     "LeastSquares",
+    "MODEL_PARALLEL",
     "ManyConversation",
     "Meeting",
     "Member",
@@ -52,6 +56,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "Reached",
     "RidgeAccuracy",
     "RidgeLeaveOneOut",
     "RidgeSearch",
@@ -68,6 +73,8 @@ __all__ = [
     "in_turn",
     "joined_point",
     "joined_progress",
+    "model_parallel",
     "named",
+    "null_point",
     "together",
 ]

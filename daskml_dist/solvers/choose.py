@@ -11,6 +11,7 @@ from daskml_dist.solvers.damped_newton import DampedNewton
 from daskml_dist.solvers.gradient_descent import GradientDescent
 from daskml_dist.solvers.lbfgs import LBFGS
 from daskml_dist.solvers.least_squares import MOST_FEATURES, LeastSquares
+from daskml_dist.solvers.model_parallel import MODEL_PARALLEL
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
@@ -43,7 +44,7 @@ def named(name: str | Solver, loss: Loss, penalty: Penalty) -> Solver | None:
     if isinstance(name, str) and name == "auto":
         return None
     if not isinstance(name, Solver) and name not in SOLVERS:
-        known = ", ".join(repr(known) for known in ("auto", *SOLVERS))
+        known = ", ".join(repr(known) for known in ("auto", *SOLVERS, MODEL_PARALLEL))
         raise UnsupportedParameter(f"solver={name!r} was given; expected one of {known}, or a solver.")
     solver = name if isinstance(name, Solver) else SOLVERS[name]()
     solver.refuse(loss, penalty)
