@@ -52,6 +52,7 @@ def test_adult(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     _close(model.coef_, reference.coef_)
 
 
+@pytest.mark.slow
 def test_fremtpl2(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     path = shared_data / "fremtpl2" / "freMTPL2freq.csv.gz"
     ran = run(

@@ -85,7 +85,11 @@ def check_loads(counter: Counter, chunks: int, passes: int) -> None:
     assert {counts[str(i)] for i in range(GLIMPSED)} <= {passes, passes + 1}, counts
 
 
-@pytest.mark.parametrize("model", [LogisticRegression, Ridge], ids=lambda model: model.__name__)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(LogisticRegression, marks=pytest.mark.slow), Ridge],
+    ids=lambda model: model.__name__,
+)
 def test_more_data_than_memory(
     model: type, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

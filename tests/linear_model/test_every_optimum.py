@@ -298,9 +298,19 @@ def held(cluster: Any) -> Iterator[Held]:
         yield Held(client)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_rows_in_128_chunks(case: Case) -> None:
+    """The optimum, on threads alone; on both backends in ``make slow``."""
+    assert_optimum(clone(case.model).fit(*(chunked(part, 128) for part in case.data)), optimum(case), case.X)
+
+
 @pytest.mark.parametrize(
     ("case", "pieces"),
-    [(case, pieces) for case in CASES for pieces in (3, 17, 128)] + [(case, 17) for case in MORE],
+    [
+        *((case, pieces) for case in CASES for pieces in (3, 17)),
+        *((case, 17) for case in MORE),
+        *(pytest.param(case, 128, marks=pytest.mark.slow) for case in CASES),
+    ],
     ids=lambda part: getattr(part, "name", part),
 )
 def test_rows_in_chunks_on_both_backends(case: Case, pieces: int, held: Held) -> None:

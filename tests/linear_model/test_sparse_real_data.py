@@ -68,7 +68,7 @@ SETS: dict[str, tuple[Any, float, str, float]] = {
 }
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", ["a9a", "rcv1", pytest.param("sector", marks=pytest.mark.slow)])
 def test_accuracy_and_optimum_in_bounded_memory(name: str, shared_data: Path) -> None:
     read, C, solver, least = SETS[name]
     X, y, X_test, y_test = read(shared_data)
