@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -12,6 +13,7 @@ from daskml_dist.solvers import Solver
 from daskml_dist.storage import class_path, read_model, resolve, write_model
 
 _TRANSIENT = {"graph_"}
+_OBJECT = "object of daskml_dist"
 
 
 def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
@@ -37,6 +39,7 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
     if isinstance(parameters.get("solver"), Solver):
         parameters["solver"] = parameters["solver"].name  # how it was found is no part of what was found
     attributes = {name: value for name, value in vars(model).items() if name not in parameters}
+    parameters = {name: _described(value) for name, value in parameters.items()}
     kept = {name: value for name, value in attributes.items() if name not in _TRANSIENT}
     write_model(url, class_path(type(model)), parameters, kept, overwrite=overwrite)
 
@@ -53,9 +56,27 @@ def load(url: str) -> Any:
     cls = resolve(record.class_path)
     if not issubclass(cls, BaseEstimator):
         raise CheckpointInvalid(f"{url} names {record.class_path}, which is no estimator.")
-    model = cls(**record.parameters)
+    model = cls(**{name: _made(value) for name, value in record.parameters.items()})
     for name, value in record.attributes.items():
         setattr(model, name, value)
     for name in _TRANSIENT:
         setattr(model, name, None)
     return model
+
+
+def _described(value: Any) -> Any:
+    """A value of this library, such as a risk, as the name of its class and its fields; others as is."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    given = {field.name: _described(getattr(value, field.name)) for field in fields(value) if field.init}
+    return {_OBJECT: class_path(type(value)), "fields": given}
+
+
+def _made(value: Any) -> Any:
+    """The value that was described; only public dataclasses of this library are made."""
+    if not isinstance(value, dict) or _OBJECT not in value:
+        return value
+    cls = resolve(value[_OBJECT])
+    if not is_dataclass(cls):
+        raise CheckpointInvalid(f"{value[_OBJECT]} is no class of values; it is not loaded.")
+    return cls(**{name: _made(given) for name, given in value["fields"].items()})

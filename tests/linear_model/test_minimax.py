@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -13,6 +14,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from daskml_dist import load, save
 from daskml_dist.errors import InvalidData, UnsupportedCombination, UnsupportedParameter
 from daskml_dist.linear_model import (
     LogisticRegression,
@@ -352,3 +354,13 @@ def test_a_mean_is_caught() -> None:
     value, _ = least(model, np.ones(N))
     assert losses_of(model, theta_of(lie), np.ones(N))[0].max() > value * 1.001
     assert WorstGroup().value(lie.group_losses_, np.full(G, 0.2)) > value
+
+
+@pytest.mark.parametrize("risk", [CVaR(0.5), ChiSquare(0.1), "mean"], ids=str)
+def test_a_model_with_a_risk_is_saved(risk: Any, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).standard_normal((300, 3))
+    model = MinimaxClassifier(risk=risk).fit(X, X[:, 0] > 0, groups=np.arange(300) % 3)
+    save(model, str(tmp_path / "model"))
+    again = load(str(tmp_path / "model"))
+    assert again.risk == risk
+    np.testing.assert_array_equal(again.coef_, model.coef_)
