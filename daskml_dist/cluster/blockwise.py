@@ -88,7 +88,7 @@ class Blockwise:
 
     def answer(self, question: BlockQuestion) -> Any:
         """What the asker needs to know: a number, a few numbers, or ``Evaluated``."""
-        began = time.monotonic()
+        began, before = time.monotonic(), self._count
         handlers: dict[type, Callable[[Any], Any]] = {
             Evaluate: self._evaluate,
             Multiply: self._multiply,
@@ -96,7 +96,7 @@ class Blockwise:
             Try: self._try,
         }
         found = self._insist(lambda: handlers[type(question)](question))
-        self.cost = Cost(self._count, 0, time.monotonic() - began)
+        self.cost = Cost(self._count - before, 0, time.monotonic() - began)
         return found
 
     def coefficients(self) -> tuple[FloatArray, float]:
@@ -273,14 +273,14 @@ class Blockwise:
         """An attempt, made again where the cluster lost the work; every key is new each time."""
 
         def once() -> Any:
-            self._graph, self._owners, began = {}, {}, self._count
+            self._graph, self._owners = {}, {}
             found = attempt()
             self._graph, self._owners = {}, {}
-            return found, self._count - began
+            return found
 
         if self.supervisor is None:
-            return once()[0]
-        return self.supervisor.insist(once, _nothing, list)[0]
+            return once()
+        return self.supervisor.insist(once, _nothing, list)
 
 
 @final

@@ -16,7 +16,7 @@ from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.losses import ScaledLoss
 from daskml_dist.solvers import MODEL_PARALLEL, Problem, Reached, Solution, State, model_parallel, null_point
-from daskml_dist.types import AnyArray, Table
+from daskml_dist.types import AnyArray, Cost, Table
 
 
 def fit_model_parallel(
@@ -66,6 +66,7 @@ def _talk(
     status = "failed"
     conversation = model_parallel(problem)
     reply: Any = None
+    spent = Cost(0, 0, 0.0)  # since somebody was told
     try:
         while True:
             try:
@@ -74,9 +75,10 @@ def _talk(
                 found: Reached = stop.value
                 break
             if reached is not None:
-                _tell(log, hands, blocks, reached)
+                spent = _tell(log, hands, spent, reached)
             reply = blocks.answer(question)
-        _tell(log, hands, blocks, found)
+            spent = Cost(spent.tasks + blocks.cost.tasks, 0, spent.seconds + blocks.cost.seconds)
+        _tell(log, hands, spent, found)
         status = "converged" if found.converged else "stopped"
         w, b = blocks.coefficients()
         point = Point(w[None, :], np.array([b]), np.zeros(len(w)), problem.intercept)
@@ -89,10 +91,11 @@ def _talk(
         log.ended(status)
 
 
-def _tell(log: Log, hands: Hands, blocks: Blockwise, reached: Reached) -> None:
-    """Let whoever listens know of a Newton step."""
-    hands.cost, log.asked = blocks.cost, "Newton step"
+def _tell(log: Log, hands: Hands, spent: Cost, reached: Reached) -> Cost:
+    """Let whoever listens know of a Newton step and what it cost; the next one begins at nothing."""
+    hands.cost, log.asked = spent, "Newton step"
     log.heard(State(reached.passes, None, reached.progress), None)
+    return Cost(0, 0, 0.0)
 
 
 _REFUSED = (

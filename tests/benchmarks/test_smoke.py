@@ -26,6 +26,7 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "l1_logistic",
         "several_classes",
         "step_rules",
+        "layouts",
         "small_fit",
         "roofline",
     ]
