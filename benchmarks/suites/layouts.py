@@ -48,7 +48,7 @@ def run(options: Options) -> list[Table]:
     table.notes += [
         "passes, tasks a pass, seconds, gap: of a fit with tol 1e-6, gap the true one. to rounding: passes "
         "of a fit with tol 1e-14; difference: of its coefficients from those of the default solver at tol "
-        "1e-14, the largest, relative to the largest coefficient, both in units of the spread of the features.",
+        "1e-14, the largest, relative to the largest coefficient, both in units of the features' spread.",
     ]
     return [table]
 
