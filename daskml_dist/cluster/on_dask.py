@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn, TypeVar, final
 from uuid import uuid4
 
@@ -244,22 +245,22 @@ class OnDask(Hands):
         """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""
         kernel = question.kernel
         name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
+        # bound, not passed: delayed takes the fields of a dataclass that is passed apart, into tasks
+        ask = dask.delayed(partial(ask_shard, kernel, self._coding, self._token), pure=False, traverse=False)
+        join = dask.delayed(partial(join_partials, kernel), pure=False, traverse=False)
+        last = dask.delayed(partial(finish_answer, question, len(self._rows)), pure=False, traverse=False)
         partials = []
         for number, (shard, owner) in enumerate(zip(shards, self.plan.owners, strict=True)):
             with dask.annotate(workers=[owner], allow_other_workers=True):
-                ask = dask.delayed(ask_shard, pure=False, traverse=False)
-                key = f"{name}-shard-{number}"
-                partials.append(ask(kernel, self._coding, self._token, shard, dask_key_name=key))
+                partials.append(ask(shard, dask_key_name=f"{name}-shard-{number}"))
         level = 0
         while len(partials) > FAN_IN:
             level += 1
-            join = dask.delayed(join_partials, pure=False)
             partials = [
-                join(kernel, partials[i : i + FAN_IN], dask_key_name=f"{name}-join-{level}-{i}")
+                join(*partials[i : i + FAN_IN], dask_key_name=f"{name}-join-{level}-{i}")
                 for i in range(0, len(partials), FAN_IN)
             ]
-        last = dask.delayed(finish_answer, pure=False)
-        finished: Delayed = last(question, partials, len(self._rows), dask_key_name=f"{name}-finish")
+        finished: Delayed = last(*partials, dask_key_name=f"{name}-finish")
         return finished
 
     def _repair(self, error: BaseException) -> None:

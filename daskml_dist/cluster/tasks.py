@@ -18,7 +18,7 @@ def ask_shard(kernel: Kernel[Any], coding: Coding, token: str, shard: Shard) -> 
         return partial_answer(kernel, shard.chunks(coding, token, kernel)), 0
 
 
-def join_partials(kernel: Kernel[Any], partials: list[tuple[Partial, int]]) -> tuple[Partial, int]:
+def join_partials(kernel: Kernel[Any], *partials: tuple[Partial, int]) -> tuple[Partial, int]:
     """Partials joined, and the bytes of partials that were moved for it."""
     total, moved = NOTHING, 0
     for partial, before in partials:
@@ -27,12 +27,10 @@ def join_partials(kernel: Kernel[Any], partials: list[tuple[Partial, int]]) -> t
     return total, moved
 
 
-def finish_answer(
-    question: Question[Any], partials: list[tuple[Partial, int]], n_chunks: int
-) -> tuple[Any, int]:
+def finish_answer(question: Question[Any], n_chunks: int, *partials: tuple[Partial, int]) -> tuple[Any, int]:
     """The answer to a question and the bytes of partials that were moved for it."""
     with single_threaded_blas():
-        total, moved = join_partials(question.kernel, partials)
+        total, moved = join_partials(question.kernel, *partials)
         found = finish(question.kernel, total, n_chunks)
         return (found if question.then is None else question.then(found)), moved
 

@@ -2,7 +2,7 @@
 
 from daskml_dist.fit.against_rest import fit_classes
 from daskml_dist.fit.crossing import Crossed, cross
-from daskml_dist.fit.data import settle
+from daskml_dist.fit.data import count_rows, settle
 from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.minimax import Worst, fit_minimax
 from daskml_dist.fit.scoring import score
@@ -17,6 +17,7 @@ __all__ = [
     "Ruled",
     "Training",
     "Worst",
+    "count_rows",
     "cross",
     "fit",
     "fit_classes",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from daskml_dist import inputs, partition
 from daskml_dist.cluster import Hands, connect
+from daskml_dist.errors import InvalidData
 from daskml_dist.fit.training import Training
 from daskml_dist.types import Table
 
@@ -44,6 +45,25 @@ def read(
         estimator=training.name,
     )
     return inputs.made_lazy(table) if training.scheduler not in (None, "threads") else table
+
+
+def count_rows(hands: Hands, data: Sequence[Any]) -> tuple[int, ...]:
+    """The rows of each chunk: those of the first lazy container, counted where no lazy one knows them.
+
+    Raises
+    ------
+    InvalidData
+        Containers of other lengths.
+    """
+    for values in data:
+        inputs.kind_of(values)  # or complain
+    lazy = [values for values in data if inputs.is_lazy(values)]
+    known = [rows for values in lazy or data if (rows := inputs.chunk_rows(values)) is not None]
+    rows = known[0] if known else tuple(hands.evaluate(inputs.row_counts(lazy[0])).tolist())
+    lengths = [sum(found) for values in data if (found := inputs.chunk_rows(values)) is not None]
+    if any(length != sum(rows) for length in lengths):
+        raise InvalidData(f"Found input variables with inconsistent numbers of samples: {lengths}")
+    return rows
 
 
 def settle(hands: Hands, table: Table) -> bool:

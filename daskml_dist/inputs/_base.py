@@ -118,5 +118,9 @@ class Container(ABC):
         """
 
     @abstractmethod
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        """Parts of this kind, one after the other, as a lazy container with one chunk for each."""
+
+    @abstractmethod
     def apply(self, X: Any, row_map: RowMap) -> Any:
         """The function applied to each block of rows, in the kind of X, lazily where X is lazy."""

@@ -11,10 +11,10 @@ from dask.array.utils import meta_from_array
 from dask.highlevelgraph import HighLevelGraph
 from dask.task_spec import Alias, Task, TaskRef
 from dask.tokenize import tokenize
-from scipy.sparse import issparse
+from scipy.sparse import issparse, vstack
 
 from daskml_dist.errors import ChunkMismatch, InvalidData
-from daskml_dist.inputs._align import known, rows_of, with_rows
+from daskml_dist.inputs._align import in_blocks, known, rows_of, with_rows
 from daskml_dist.inputs._base import Chosen
 from daskml_dist.types import AnyArray
 
@@ -110,5 +110,26 @@ def in_chunks(array: Any, rows: tuple[int, ...]) -> Any:
     """A dask array of these chunks, from one that is lazy or in memory."""
     if isinstance(array, da.Array):
         return cut_into(array, rows)
-    refuse_other_length(len(array), rows)
-    return da.from_array(np.asarray(array), chunks=(rows, *array.shape[1:]), name=False)
+    refuse_other_length(rows_in(array), rows)
+    return in_blocks(array if issparse(array) else np.asarray(array), rows)
+
+
+def joined_chunks(parts: list[Any]) -> Any:
+    """Dask arrays one after the other, the row chunks of each made one."""
+    sizes = tuple(int(sum(rows_of(part))) for part in parts)
+    name = f"joined-{tokenize([part.name for part in parts])}"
+    layer: dict[Any, Any] = {}
+    for others in product(*(range(n) for n in parts[0].numblocks[1:])):
+        for position, part in enumerate(parts):
+            key: Any = (name, position, *others)
+            blocks = [TaskRef((part.name, i, *others)) for i in range(part.numblocks[0])]
+            layer[key] = Task(key, _stacked, *blocks)
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=parts)
+    return da.Array(graph, name, (sizes, *parts[0].chunks[1:]), meta=meta_from_array(parts[0]))
+
+
+def _stacked(*blocks: Any) -> Any:
+    """Blocks of rows, dense or sparse, one below the other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return vstack(blocks, format="csr") if issparse(blocks[0]) else np.concatenate(blocks)

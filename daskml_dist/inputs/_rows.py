@@ -109,6 +109,12 @@ def column_in_chunks(values: Any, name: str, rows: tuple[int, ...]) -> Any:
     return in_chunks(column(values, name), rows)
 
 
+def matrix_in_chunks(X: Any, rows: tuple[int, ...]) -> Any:
+    """Features as a dask array (n, p) with these row chunks and one column chunk; dense, or csr blocks."""
+    matrix = container_of(X).matrix(X, estimator=None, min_rows=0)
+    return in_chunks(matrix, rows)
+
+
 def index_needed(values: Any) -> bool:
     """Say whether ``take`` needs the positions of the rows: for what is in memory, and coords that are."""
     return container_of(values).needs_index(values)
@@ -135,6 +141,17 @@ def take(values: Any, chosen: Chosen) -> Any:
         There are more or fewer rows.
     """
     return container_of(values).take(values, chosen)
+
+
+def one_chunk_each(parts: list[Any]) -> Any:
+    """Parts of one kind of container, one after the other, lazy, each of them one chunk.
+
+    Parameters
+    ----------
+    parts : as ``take`` gives them; what is in memory becomes a dask array or dataframe, or xarray over
+        dask.
+    """
+    return container_of(parts[0]).one_chunk_each(parts)
 
 
 def _data(values: Any) -> Any:

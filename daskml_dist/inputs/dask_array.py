@@ -8,7 +8,7 @@ import dask.array as da
 
 from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows_lazily
-from daskml_dist.inputs._chosen import taken_chunks
+from daskml_dist.inputs._chosen import joined_chunks, taken_chunks
 from daskml_dist.inputs._complaints import lazy_matrix, refuse_foreign_blocks, refuse_shape
 from daskml_dist.types import AnyArray
 
@@ -38,6 +38,9 @@ class DaskArray(Container):
 
     def take(self, values: Any, chosen: Chosen) -> Any:
         return taken_chunks(values, chosen)
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return joined_chunks(parts)
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return map_rows_lazily(lazy_matrix(X, 0), row_map)

@@ -122,6 +122,9 @@ class DaskFrame(Container):
         graph = {**frame.__dask_graph__(), **dict(chosen.fold.__dask_graph__()), **tasks}
         return dd.from_graph(graph, make_meta(frame), divisions, keys, "rows")
 
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return dd.concat([part.clear_divisions().repartition(npartitions=1) for part in parts])
+
     def apply(self, X: Any, row_map: RowMap) -> Any:
         _refuse_series(X)
         refuse_width(len(X.columns), row_map.n_features)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 from sklearn.utils import check_array
 
+from daskml_dist.inputs._align import in_blocks
 from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows
 from daskml_dist.inputs._chosen import index_of
@@ -60,6 +61,9 @@ class NumpyArray(Container):
         if isinstance(values, (list, tuple)):
             return [values[i] for i in index.tolist()]
         return np.asarray(values)[index]
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return in_blocks(np.concatenate(parts), tuple(len(part) for part in parts))
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return map_rows(checked_matrix(X), row_map)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, final
 
+import dask.dataframe as dd
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
@@ -53,6 +54,10 @@ class PandasFrame(Container):
     def take(self, values: Any, chosen: Chosen) -> Any:
         index = index_of(values, chosen)
         return values.iloc[index] if isinstance(values, (pd.DataFrame, pd.Series)) else values[index]
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        parts = [part if isinstance(part, (pd.DataFrame, pd.Series)) else pd.Series(part) for part in parts]
+        return dd.concat([dd.from_pandas(part, npartitions=1, sort=False) for part in parts])
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return labelled(map_rows(_matrix(X), row_map), X.index, row_map)

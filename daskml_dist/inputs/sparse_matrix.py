@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn, final
 
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array, issparse, vstack
 
 from daskml_dist.errors import InvalidData
+from daskml_dist.inputs._align import in_blocks
 from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._blocks import map_rows
 from daskml_dist.inputs._chosen import index_of
@@ -54,6 +55,9 @@ class SparseMatrix(Container):
 
     def take(self, values: Any, chosen: Chosen) -> Any:
         return csr_array(values)[index_of(values, chosen)]
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return in_blocks(vstack(parts, format="csr"), tuple(part.shape[0] for part in parts))
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return map_rows(_matrix(X), row_map)

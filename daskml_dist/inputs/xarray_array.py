@@ -60,6 +60,21 @@ def _data(values: Any, name: str) -> Any:
     return data
 
 
+def concatenated(parts: list[Any], dim: Any) -> Any:
+    """Arrays or Datasets one after the other along a dim, the chunks of each made one."""
+    variables: Any = {"data_vars": "minimal"} if isinstance(parts[0], xr.Dataset) else {}
+    joined: Any = xr.concat(
+        [part.chunk({dim: -1}) for part in parts],
+        dim=dim,
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="override",
+        **variables,
+    )
+    return joined
+
+
 def refuse_other_labels(X: xr.DataArray, part: xr.DataArray, name: str) -> None:
     """Complain when X and a target, weight or offset lie on different dims, or rows of other labels.
 
@@ -118,6 +133,9 @@ class XarrayArray(Container):
         if chosen.index is not None:
             coords = coords.to_dataset().isel({dim: chosen.index}, missing_dims="ignore").coords
         return xr.DataArray(data, coords=coords, dims=values.dims, name=values.name, attrs=values.attrs)
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return concatenated(parts, parts[0].dims[0])
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         matrix = _matrix(X)

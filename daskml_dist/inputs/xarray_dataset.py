@@ -9,7 +9,7 @@ import xarray as xr
 from daskml_dist.errors import InvalidData
 from daskml_dist.inputs._base import Chosen, Container, Kind, RowMap
 from daskml_dist.inputs._complaints import REAL_KINDS, string_names
-from daskml_dist.inputs.xarray_array import XarrayArray
+from daskml_dist.inputs.xarray_array import XarrayArray, concatenated
 from daskml_dist.types import AnyArray
 
 _ARRAY = XarrayArray()
@@ -96,6 +96,9 @@ class XarrayDataset(Container):
         if chosen.index is not None:
             coords = coords.to_dataset().isel({dim: chosen.index}, missing_dims="ignore").coords
         return xr.Dataset(variables, coords=coords, attrs=values.attrs)
+
+    def one_chunk_each(self, parts: list[Any]) -> Any:
+        return concatenated(parts, row_dim(parts[0]))
 
     def apply(self, X: Any, row_map: RowMap) -> Any:
         return _ARRAY.apply(joined(X), row_map)

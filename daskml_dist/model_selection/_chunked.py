@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import dask.array as da
 import numpy as np
 from dask.base import is_dask_collection
-from dask.highlevelgraph import HighLevelGraph
-from dask.task_spec import DataNode, Task, TaskRef
-from dask.tokenize import tokenize
 
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import ChunkMismatch, InvalidData
-from daskml_dist.fit import settle, settle_folds
+from daskml_dist.fit import count_rows, settle, settle_folds
 from daskml_dist.kernels import FoldTally, Question
 from daskml_dist.model_selection._rows import Rows
 from daskml_dist.splits import Folds, Split, Tally
@@ -33,13 +29,13 @@ def split_chunks(rule: Split, data: Sequence[Any], y: Any, groups: Any) -> list[
     """
     hands = connect()
     try:
-        rows = _rows(hands, [values for values in (*data, y, groups) if values is not None])
+        rows = count_rows(hands, [values for values in (*data, y, groups) if values is not None])
         columns = {name: inputs.column_in_chunks(*asked, rows) for name, asked in _asked(rule, y, groups)}
         table = Table(None, columns.get("y"), None, None, rows, 0, None, True, columns.get("groups"))
         folds, sizes = _folds(hands, rule, table)
     finally:
         hands.close()
-    fold = _fold_of_each_row(folds, rows, columns)
+    fold = inputs.numbered(folds, rows, columns)
     sides = zip(folds.trains, folds.tests, strict=True)
     return [(Rows(fold, trained, sizes), Rows(fold, tested, sizes)) for trained, tested in sides]
 
@@ -50,19 +46,6 @@ def is_chunked(*containers: Any) -> bool:
         if is_dask_collection(container):
             inputs.kind_of(container)
     return inputs.is_lazy(*containers)
-
-
-def _rows(hands: Hands, data: Sequence[Any]) -> tuple[int, ...]:
-    """The rows of each chunk: those of the first lazy container, counted where no lazy one knows them."""
-    for values in data:
-        inputs.kind_of(values)  # or complain
-    lazy = [values for values in data if inputs.is_lazy(values)]
-    known = [rows for values in lazy if (rows := inputs.chunk_rows(values)) is not None]
-    rows = known[0] if known else tuple(hands.evaluate(inputs.row_counts(lazy[0])).tolist())
-    lengths = [sum(found) for values in data if (found := inputs.chunk_rows(values)) is not None]
-    if any(length != sum(rows) for length in lengths):
-        raise InvalidData(f"Found input variables with inconsistent numbers of samples: {lengths}")
-    return rows
 
 
 def _asked(rule: Split, y: Any, groups: Any) -> list[tuple[str, tuple[Any, str]]]:
@@ -100,22 +83,3 @@ def _refuse_other_chunks(rule: Split, rows: tuple[int, ...], found: tuple[int, .
                 "be alike: build X, y and groups from one frame, or call compute_chunk_sizes() so that they "
                 "can be aligned."
             )
-
-
-def _fold_of_each_row(folds: Folds, rows: tuple[int, ...], columns: dict[str, Any]) -> Any:
-    """(n,) dask array of the fold of each row; the folds are one task that all others depend on."""
-    token = tokenize(folds, rows, *(column.name for column in columns.values()))
-    name, settled = f"fold-{token}", f"folds-{token}"
-    layer: dict[Any, Any] = {settled: DataNode(settled, folds)}
-    for i, n in enumerate(rows):
-        blocks: Any = {column: TaskRef((array.name, i)) for column, array in columns.items()}
-        layer[(name, i)] = Task((name, i), fold_of, TaskRef(settled), i, n, **blocks)
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=list(columns.values()))
-    return da.Array(graph, name, (rows,), dtype=np.int32)
-
-
-def fold_of(
-    folds: Folds, chunk: int, rows: int, y: AnyArray | None = None, groups: AnyArray | None = None
-) -> AnyArray:
-    """(rows,) the fold of each row of a chunk, on a worker."""
-    return folds.of(chunk, rows, y, groups)

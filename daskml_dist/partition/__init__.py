@@ -1,7 +1,29 @@
-"""Partitions: pure rules for which chunk lives where."""
+"""Partitions: pure rules for which row belongs together with which, and which chunk lives where."""
 
 from daskml_dist.partition._base import Plan
+from daskml_dist.partition._strategy import Asks, Assignment, Strategy
+from daskml_dist.partition.by_cluster import ByCluster
+from daskml_dist.partition.by_group import ByGroup
+from daskml_dist.partition.even import Even
+from daskml_dist.partition.hash import Hash, key_hash
 from daskml_dist.partition.in_place import in_place
-from daskml_dist.partition.sequential import sequential
+from daskml_dist.partition.random import Random
+from daskml_dist.partition.sequential import Sequential, sequential
+from daskml_dist.partition.stratified import Stratified
 
-__all__ = ["Plan", "in_place", "sequential"]
+__all__ = [
+    "Asks",
+    "Assignment",
+    "ByCluster",
+    "ByGroup",
+    "Even",
+    "Hash",
+    "Plan",
+    "Random",
+    "Sequential",
+    "Strategy",
+    "Stratified",
+    "in_place",
+    "key_hash",
+    "sequential",
+]

@@ -69,9 +69,11 @@ class Pilot:
         if problem.start is not None:
             return _told(problem, centred(problem.start, centre), sample, null_value)
         few = _every(sample, 8)
+        model = sample
         if near is None and few.X is not None and few.X.shape[0] > 20 * problem.parameters:
-            near = _solve(problem, origin, few, null_value)
-        start = _solve(problem, origin if near is None else near, sample, null_value, near=near is not None)
+            near, model = _solve(problem, origin, few, null_value), few
+        start = origin if near is None else near
+        start = _solve(problem, start, sample, null_value, None if near is None else model)
         told = _told(problem, start, sample, null_value)
         if whole or told.contraction <= UNTRUSTED:
             return told
@@ -117,11 +119,13 @@ def _with_scale(point: Point, sample: Chunk) -> Point:
     return replace(point, scale=np.array([spread if spread > 0.0 else 1.0]))
 
 
-def _solve(problem: Problem, start: Point, sample: Chunk, null_value: float, *, near: bool = False) -> Point:
-    """The minimum over the sample; near it one Hessian will do, since ten gradients cost no more."""
+def _solve(
+    problem: Problem, start: Point, sample: Chunk, null_value: float, model: Chunk | None = None
+) -> Point:
+    """The minimum over the sample; near it one Hessian, of a model, will do: ten gradients cost no more."""
     sample = replace(sample, id=0)
-    if near:
-        metric = Metric.of(_hessian(problem, start, sample))
+    if model is not None:
+        metric = Metric.of(_hessian(problem, start, model))
         policy = Policy("never", null_value, prove=False, look=False)
         easy = replace(problem, max_passes=_GRADIENTS)
         solution = converse(descend(easy, policy, metric, State(), start), [sample])
