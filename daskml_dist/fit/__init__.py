@@ -7,6 +7,7 @@ from daskml_dist.fit.folding import RULES, Ruled, rule_of, seed, settle_folds
 from daskml_dist.fit.minimax import Worst, fit_minimax
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
+from daskml_dist.fit.stochastic import fit_stochastic
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "fit",
     "fit_classes",
     "fit_minimax",
+    "fit_stochastic",
     "rule_of",
     "score",
     "seed",
