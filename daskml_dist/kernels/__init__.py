@@ -39,6 +39,8 @@ from daskml_dist.kernels.kinks import KinkAnswer, KinkSweep
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
+from daskml_dist.kernels.likeness import Likeness
+from daskml_dist.kernels.local_steps import Averaged, LocalSteps
 from daskml_dist.kernels.mini_batch import Batch, MiniBatch, seen
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
@@ -59,6 +61,7 @@ from daskml_dist.kernels.walk import Walk
 
 __all__ = [
     "AbsoluteError",
+    "Averaged",
     "Batch",
     "Coding",
     "CurvatureSample",
@@ -95,6 +98,8 @@ __all__ = [
     "LeaveOneOutAnswer",
     "Left",
     "LeverageSample",
+    "Likeness",
+    "LocalSteps",
     "MiniBatch",
     "Moments",
     "MomentsAnswer",

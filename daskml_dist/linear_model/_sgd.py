@@ -54,6 +54,9 @@ class StochasticModel(LinearModel):
     average: Any
     strategy: str
     batch_size: Any
+    local_steps: int | None
+    control_variates: Any
+    correction_rounds: int
     optimizer: Optimizer | None
     verbose: int
     scheduler: Any
@@ -81,10 +84,32 @@ class StochasticModel(LinearModel):
         self._refuse_unknown("learning_rate", _RATES)
         self._refuse_unknown("strategy", tuple(STRATEGIES))
         self._refuse_unknown("loss", tuple(self._losses))
+        self._refuse_rounds()
         if not 0.0 < self.validation_fraction < 1.0:
             raise UnsupportedParameter(
                 f"{type(self).__name__}(validation_fraction={self.validation_fraction!r}): expected a number "
                 "between 0 and 1."
+            )
+
+    def _refuse_rounds(self) -> None:
+        """Check what says how nodes work together, and how it ends."""
+        name = type(self).__name__
+        averaging = self.strategy == "model_averaging"
+        refuse_other_types(self, {"local_steps": int | np.integer}, "a number of steps, or None")
+        refuse_other_types(self, {"correction_rounds": int | np.integer}, "a number of rounds")
+        refuse_outside(self, "correction_rounds", 0.0)
+        self._refuse_unknown("control_variates", ("auto", True, False))
+        if self.local_steps is not None:
+            refuse_outside(self, "local_steps", 1)
+        if not averaging and (self.local_steps is not None or self.control_variates != "auto"):
+            raise UnsupportedCombination(
+                f"{name}(strategy={self.strategy!r}) makes no local steps. Leave local_steps=None and "
+                "control_variates='auto', or use strategy='model_averaging'."
+            )
+        if self.correction_rounds and not self._loss().smooth:
+            raise UnsupportedCombination(
+                f"{name}(loss={self.loss!r}, correction_rounds={self.correction_rounds!r}): Newton's method "
+                "needs a loss without kinks. Use correction_rounds=0, or the square of the loss."
             )
 
     def _refuse_unknown(self, name: str, known: tuple[Any, ...]) -> None:
@@ -178,6 +203,9 @@ class StochasticModel(LinearModel):
             held=float(self.validation_fraction) if self.early_stopping and not once else 0.0,
             labels=self._labels,
             once=once,
+            local_steps=None if self.local_steps is None else int(self.local_steps),
+            control_variates=self.control_variates,
+            corrections=0 if once else int(self.correction_rounds),
         )
 
     def _stochastic_training(self, start: Point | None, solver: StochasticGradient) -> Training:

@@ -70,8 +70,15 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     warm_start : start from the coefficients of the last fit.
     average : "auto" (late iterates weigh more, with ``learning_rate="auto"``; none otherwise), True, False,
         or the number of rows after which averaging begins.
-    strategy : "synchronous": the gradients of all partitions are summed for each step.
+    strategy : "synchronous": the gradients of all partitions are summed for each step. "model_averaging":
+        each partition descends by itself, and the coefficients are averaged by rows now and then, which takes
+        three rounds in the first epoch and one in each other.
     batch_size : rows of a step, in all partitions together; "auto" for those of a 128th of an epoch.
+    local_steps : with "model_averaging", the steps of a partition between two averages; None for rounds of an
+        eighth of an epoch, a quarter, the rest of it, and then an epoch each.
+    control_variates : with "model_averaging", whether partitions correct their gradients by those of all
+        rows, which takes one more pass a round; "auto" where a look at some rows tells that partitions are unlike.
+    correction_rounds : Newton steps at the end, to the optimum; for losses without kinks.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
 
     Attributes
@@ -127,6 +134,9 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         average: Any = "auto",
         strategy: str = "synchronous",
         batch_size: Any = "auto",
+        local_steps: int | None = None,
+        control_variates: Any = "auto",
+        correction_rounds: int = 0,
         optimizer: Optimizer | None = None,
         scheduler: Any = None,
         checkpoint: str | None = None,
@@ -138,7 +148,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.n_iter_no_change, self.class_weight = n_iter_no_change, class_weight
         self.warm_start, self.average, self.strategy = warm_start, average, strategy
-        self.batch_size, self.optimizer, self.scheduler = batch_size, optimizer, scheduler
+        self.batch_size, self.local_steps, self.control_variates = batch_size, local_steps, control_variates
+        self.correction_rounds, self.optimizer, self.scheduler = correction_rounds, optimizer, scheduler
         self.checkpoint = checkpoint
 
     def fit(

@@ -32,7 +32,8 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     loss : "squared_error" (half the square), "huber", "epsilon_insensitive" or "squared_epsilon_insensitive".
     epsilon : from which residual on "huber" is linear, and up to which the insensitive losses are zero.
     penalty, alpha, l1_ratio, fit_intercept, max_iter, tol, shuffle, verbose, random_state, learning_rate,
-        eta0, power_t, n_iter_no_change, warm_start, average, strategy, batch_size, optimizer, scheduler,
+        eta0, power_t, n_iter_no_change, warm_start, average, strategy, batch_size, local_steps,
+        control_variates, correction_rounds, optimizer, scheduler,
         checkpoint : see ``SGDClassifier``.
     early_stopping : whether rows are held out, and r2 on them says when to end.
     validation_fraction : how many, of each partition.
@@ -82,6 +83,9 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         average: Any = "auto",
         strategy: str = "synchronous",
         batch_size: Any = "auto",
+        local_steps: int | None = None,
+        control_variates: Any = "auto",
+        correction_rounds: int = 0,
         optimizer: Optimizer | None = None,
         scheduler: Any = None,
         checkpoint: str | None = None,
@@ -92,8 +96,9 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         self.learning_rate, self.eta0, self.power_t = learning_rate, eta0, power_t
         self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
         self.n_iter_no_change, self.warm_start, self.average = n_iter_no_change, warm_start, average
-        self.strategy, self.batch_size, self.optimizer = strategy, batch_size, optimizer
-        self.scheduler, self.checkpoint = scheduler, checkpoint
+        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
+        self.control_variates, self.correction_rounds = control_variates, correction_rounds
+        self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
 
     def fit(
         self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None

@@ -65,9 +65,22 @@ class Chosen:
         rows : n, those of an epoch.
         """
         most = min(1.0, batch / max(self.leverage, 1e-300))
-        if batch >= rows and self.pace > 0.0:  # without noise there is nothing to settle
+        if batch >= rows:  # without noise there is nothing to settle
             return most
-        return min(most, self.pace * batch / rows, self.settling * batch / seen)
+        return min(most, self._wanted(batch, seen, rows))
+
+    def total(self, seen: float, new: float, rows: float, steps: int) -> float:
+        """What the learning rates of so many steps over ``new`` rows add up to, but for the leverage."""
+        batch = new / steps
+        return sum(self._wanted(batch, seen + h * batch, rows) for h in range(1, steps + 1))
+
+    def _wanted(self, batch: float, seen: float, rows: float) -> float:
+        return min(self.pace * batch / rows, self.settling * batch / seen)
+
+    @property
+    def solved(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.pace == 0.0
 
 
 def wants_diagonal(problem: Problem) -> bool:

@@ -12,14 +12,17 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import HeldOut, Left, Point, Question, Stepping, View, Walk
 from daskml_dist.optimizers import SGD, Optimizer
 from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
+from daskml_dist.solvers.averaged_models import averaged_models
 from daskml_dist.solvers.chosen_step import Choose, Chosen, inverse_of, sample_of, wants_diagonal
+from daskml_dist.solvers.corrected import corrected
 from daskml_dist.solvers.synchronous import Task, synchronous
 from daskml_dist.solvers.track import Epoch, Track, reported
 from daskml_dist.solvers.verified_model import verified_model
 from daskml_dist.types import FloatArray
 
 #: how nodes work together in an epoch
-STRATEGIES = {"synchronous": synchronous}
+STRATEGIES = {"synchronous": synchronous, "model_averaging": averaged_models}
+_DONE = "done"  # of a state whose epochs are over
 _LEAST_RATE = 1e-6  # of an adaptive schedule: what is below ends the descent
 
 
@@ -42,6 +45,11 @@ class StochasticGradient(Solver):
     held : the share of rows that are held out and scored.
     labels : whether they are scored as classes.
     once : whether it is one epoch, from where the last one ended, and not verified.
+    local_steps : steps of each node between two averages; None for rounds of an eighth of an epoch, a
+        quarter, the rest of it, and then an epoch each.
+    control_variates : whether nodes correct their gradients by those of all others where a round begins,
+        which takes one more pass a round; "auto" where gradients tell that the rows of nodes are unlike.
+    corrections : rounds of Newton's method at the end.
     asked : the problems, all of them over the same rows, and how each sees them.
     """
 
@@ -56,6 +64,9 @@ class StochasticGradient(Solver):
     held: float = 0.0
     labels: bool = False
     once: bool = False
+    local_steps: int | None = None
+    control_variates: bool | Literal["auto"] = "auto"
+    corrections: int = 0
     asked: tuple[tuple[Problem, View], ...] = ()
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"loss without a scale"})
@@ -69,7 +80,7 @@ class StochasticGradient(Solver):
         problems, views = zip(*(self.asked or ((problem, View()),)), strict=True)
         task, track, state = yield from self._begun(problems, views, state)
         last = track.epochs + 1 if self.once else self.epochs
-        converged, note = False, ""
+        converged, note = bool(state.numbers.get(_DONE)), ""
         while track.epochs < last and not converged and not note:
             before = track
             track, epoch = yield from STRATEGIES[self.strategy](task, track, state)
@@ -77,8 +88,8 @@ class StochasticGradient(Solver):
                 note = _diverged(task, epoch)
                 state = replace(state, point=epoch.kept, passes=state.passes + epoch.passes)
                 break
-            point = track.model(task.stepping.optimizer)
             progress = epoch.progress(float(np.linalg.norm(track.theta - before.theta)))
+            point = track.model(task.stepping.optimizer)
             state = track.state(point, state.passes + epoch.passes, progress)
             told = -(yield from self._score(task, state)) if self.held else epoch.loss / len(problems)
             track, converged = self._judged(track, told)
@@ -88,7 +99,11 @@ class StochasticGradient(Solver):
         notes = (note,) if note else ()
         if self.once:
             return Solution(replace(state, progress=reported(state)), not notes, notes=notes)
-        return (yield from verified_model(problems, views, state, converged or self.tol is None, notes))
+        state = replace(state, numbers={**state.numbers, _DONE: 1.0})
+        converged = converged or self.tol is None
+        if self.corrections:
+            return (yield from corrected(problems, views, state, self.corrections, notes))
+        return (yield from verified_model(problems, views, state, converged, notes))
 
     def _begun(
         self, problems: tuple[Problem, ...], views: tuple[View, ...], state: State | None
@@ -109,14 +124,26 @@ class StochasticGradient(Solver):
             choose = Choose(problems, views, sample, diagonal, final=not self.once)
             chosen: Chosen = yield Turn(Question(sample, choose), known)
             track = Track.started(chosen, rule)
+            track = replace(track, epochs=float(chosen.solved))
             known = track.state(chosen.point, 1 if first.streamed else 0, None)
+            known = replace(known, numbers={**known.numbers, _DONE: float(chosen.solved)})
         else:
             track = Track.started(_plain(problems), rule)
             known = track.state(track.chosen.point, 0, None)
         stepping = Stepping(first.penalty, first.features, inverse_of(track.chosen.metric), rule)
         average = None if self.average == "auto" and self.rule is not None else self.average
         task = Task(
-            first, views, weights, walk, stepping, self.rule is None, average, self.rows_a_step, self.once
+            first,
+            views,
+            weights,
+            walk,
+            stepping,
+            self.rule is None,
+            average,
+            self.rows_a_step,
+            self.once,
+            self.local_steps,
+            self.control_variates,
         )
         return task, track, known
 
@@ -130,8 +157,6 @@ class StochasticGradient(Solver):
         """The track after an epoch, which counts from now on, and whether it was enough."""
         rule = self.rule or SGD(1.0)
         track = replace(track, epochs=track.epochs + 1.0, memory=rule.told(told, track.memory))
-        if track.chosen.pace == 0.0:  # the sample had all rows, and was solved
-            return track, True
         if self.tol is None:
             return track, False
         track = track.told(told, self.tol)

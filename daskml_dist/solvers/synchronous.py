@@ -35,6 +35,7 @@ class Task:
     automatic : whether the choice from the sample says how long steps are.
     average : see ``StochasticGradient``.
     rows_a_step : of all nodes together, or None.
+    local_steps, control_variates : see ``StochasticGradient``.
     once : whether other data come after this epoch, so that the average goes on.
     """
 
@@ -47,6 +48,8 @@ class Task:
     average: Literal["auto"] | int | None
     rows_a_step: int | None
     once: bool
+    local_steps: int | None = None
+    control_variates: bool | str = "auto"
 
     @property
     def rows(self) -> float:

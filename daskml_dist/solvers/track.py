@@ -120,6 +120,7 @@ class Epoch:
         self.gradient = np.zeros_like(track.theta)
         self.passes = 1  # over all rows
         self.diverged = False
+        self.distance = 0.0  # squared, of the last move of a whole round
         self.kept, self._lowest, self._piece, self._high = point, np.inf, np.zeros(2), 0
 
     def add(self, batch: Batch, gradient: FloatArray, preconditioned: FloatArray, penalty: float) -> None:
@@ -138,6 +139,14 @@ class Epoch:
         self._high = 0 if objective <= _FAR * self.start_value else self._high + 1
         broken = not np.isfinite(objective) or not np.isfinite(preconditioned).all()
         self.diverged = broken or self._high >= _IN_A_ROW
+
+    def moved(self, step: FloatArray) -> None:
+        """Take note of the last move of a model that is an average over nodes, in their metric."""
+        if self.inverse.ndim == 3:
+            solved = [np.linalg.solve(one, own) @ own for one, own in zip(self.inverse, step, strict=True)]
+            self.distance = float(sum(solved))
+        elif self.inverse.size:
+            self.distance = float(np.sum(np.square(step) / self.inverse))
 
     def keep(self, point: Point) -> None:
         """Keep the model if the batches since the last one were the lowest so far."""
@@ -160,11 +169,12 @@ class Epoch:
     def progress(self, moved: float) -> Progress:
         """An estimate: the mean of the iterates is off by what the noise of all minibatches leaves of a step.
 
-        That is (mean of g' M^-1 g) / 2 R over R minibatches, as if each had been drawn by itself.
+        That is (mean of g' M^-1 g) / 2 R over R minibatches, as if each had been drawn by itself. An average
+        of models is off by as much as it moved last.
         """
         mean = self.gradient / max(self.batches, 1)
         gap = np.inf
         if self.inverse.size:
-            gap = 0.5 * self.noise / max(self.batches, 1) ** 2
+            gap = 0.5 * (self.distance or self.noise / max(self.batches, 1) ** 2)
         scale = max(self.objective, 1e-3 * self.start_value, float(np.finfo(np.float64).tiny))
         return Progress(self.objective, float(gap / scale), "estimate", float(np.linalg.norm(mean)), moved)

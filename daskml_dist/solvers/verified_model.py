@@ -31,7 +31,7 @@ def verified_model(
     sample; without one it is not known (infinity).
     """
     assert state.point is not None
-    models = [_one(state.point, k) for k in range(len(problems))]
+    models = [one_model(state.point, k) for k in range(len(problems))]
     metrics = _metrics(state.arrays["metric"], len(problems))
     asked: list[Question[Any]] = []
     for problem, point, metric in zip(problems, models, metrics, strict=True):
@@ -61,7 +61,7 @@ def _report(
     return told.progress
 
 
-def _one(point: Point, k: int) -> Point:
+def one_model(point: Point, k: int) -> Point:
     """The model of one problem."""
     return replace(point, w=point.w[[k]], b=point.b[[k]])
 
