@@ -43,7 +43,6 @@ class StochasticModel(LinearModel):
     max_iter: int
     tol: float | None
     shuffle: bool
-    epsilon: float
     random_state: Any
     learning_rate: str
     eta0: float
@@ -61,14 +60,14 @@ class StochasticModel(LinearModel):
     verbose: int
     scheduler: Any
     checkpoint: str | None
-    _losses: ClassVar[Mapping[str, Callable[[float], Loss]]]
+    _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]]
     _labels: ClassVar[bool]
 
     # -- parameters -------------------------------------------------------------------------------
 
     def _refuse(self) -> None:
         """Check all parameters."""
-        for name, low in (("alpha", 0.0), ("epsilon", 0.0), ("power_t", 0.0), ("max_iter", 1)):
+        for name, low in (("alpha", 0.0), ("power_t", 0.0), ("max_iter", 1)):
             refuse_outside(self, name, low)
         refuse_outside(self, "eta0", 0.0, strict=True)
         refuse_outside(self, "n_iter_no_change", 1)
@@ -120,7 +119,7 @@ class StochasticModel(LinearModel):
             )
 
     def _loss(self) -> Loss:
-        return self._losses[self.loss](float(self.epsilon))
+        return self._losses[self.loss](self)
 
     def _rule(self) -> Optimizer | None:
         """How steps are made; None where the sample says how long they are."""
@@ -253,7 +252,7 @@ class StochasticModel(LinearModel):
         """Set what models that are trained by epochs have."""
         numbers = outcome.solution.state.numbers
         self.n_iter_ = int(numbers.get("epochs", 0.0))
-        self.t_ = 1.0 + numbers.get("seen", 0.0)
+        self.t_ = 1.0 + round(numbers.get("seen", 0.0))
 
     def _given_start(self, coef: Any, intercept: Any) -> Point | None:
         """The start that ``fit`` is given, or that of the last fit."""

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from daskml_dist.errors import InvalidData, UnsupportedCombination
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
-from daskml_dist.linear_model._base import margins, refuse_changed
+from daskml_dist.linear_model._base import margins
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import Hinge, Logistic, Loss, ModifiedHuber, SquaredHinge
@@ -56,7 +56,6 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     tol : the descent ends when ``n_iter_no_change`` epochs in a row have not lowered the mean loss of their
         rows by this much (or raised the score of held-out rows); None for ``max_iter`` epochs.
     shuffle : whether rows come in another order each epoch.
-    epsilon, n_jobs : scikit-learn's, for losses and threads that are not here; only defaults are supported.
     verbose, scheduler, checkpoint : see ``LogisticRegression``.
     random_state : seed of the sample and of the order of rows.
     learning_rate : "auto", or scikit-learn's "constant" (``eta0``), "optimal", "invscaling" (``eta0`` /
@@ -77,7 +76,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     local_steps : with "model_averaging", the steps of a partition between two averages; None for rounds of an
         eighth of an epoch, a quarter, the rest of it, and then an epoch each.
     control_variates : with "model_averaging", whether partitions correct their gradients by those of all
-        rows, which takes one more pass a round; "auto" where a look at some rows tells that partitions are unlike.
+        rows, which takes one more pass a round; "auto" where a look at some rows tells that partitions are
+        unlike.
     correction_rounds : Newton steps at the end, to the optimum; for losses without kinks.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
 
@@ -100,11 +100,11 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     (True, True)
     """
 
-    _losses: ClassVar[Mapping[str, Callable[[float], Loss]]] = {
-        "hinge": lambda epsilon: Hinge(),
-        "log_loss": lambda epsilon: Logistic(),
-        "squared_hinge": lambda epsilon: SquaredHinge(),
-        "modified_huber": lambda epsilon: ModifiedHuber(),
+    _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]] = {
+        "hinge": lambda model: Hinge(),
+        "log_loss": lambda model: Logistic(),
+        "squared_hinge": lambda model: SquaredHinge(),
+        "modified_huber": lambda model: ModifiedHuber(),
     }
     _labels: ClassVar[bool] = True
 
@@ -120,8 +120,6 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         tol: float | None = 1e-3,
         shuffle: bool = True,
         verbose: int = 1,
-        epsilon: float = 0.1,
-        n_jobs: Any = None,
         random_state: Any = None,
         learning_rate: str = "auto",
         eta0: float = 0.01,
@@ -143,23 +141,22 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     ) -> None:
         self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle
-        self.verbose, self.epsilon, self.n_jobs, self.random_state = verbose, epsilon, n_jobs, random_state
-        self.learning_rate, self.eta0, self.power_t = learning_rate, eta0, power_t
-        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
-        self.n_iter_no_change, self.class_weight = n_iter_no_change, class_weight
-        self.warm_start, self.average, self.strategy = warm_start, average, strategy
-        self.batch_size, self.local_steps, self.control_variates = batch_size, local_steps, control_variates
-        self.correction_rounds, self.optimizer, self.scheduler = correction_rounds, optimizer, scheduler
-        self.checkpoint = checkpoint
+        self.verbose, self.random_state, self.learning_rate = verbose, random_state, learning_rate
+        self.eta0, self.power_t, self.early_stopping = eta0, power_t, early_stopping
+        self.validation_fraction, self.n_iter_no_change = validation_fraction, n_iter_no_change
+        self.class_weight, self.warm_start, self.average = class_weight, warm_start, average
+        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
+        self.control_variates, self.correction_rounds = control_variates, correction_rounds
+        self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
 
     def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None
     ) -> Self:
         """Fit the model to X (n, p), labels y (n,), and weights (n,); see ``LogisticRegression.fit``.
 
         ``coef_init``, ``intercept_init`` : (1, p) and (1,), or (k, p) and (k,), where to start; or None.
         """
-        self._refuse_all()
+        self._refuse()
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
         training = self._with_classes(self._stochastic_training(start, self._descent()))
@@ -174,7 +171,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         X, y, sample_weight : see ``fit``.
         classes : all labels that will ever come; in the first call only.
         """
-        self._refuse_all()
+        self._refuse()
         if self.class_weight == "balanced":
             raise UnsupportedCombination(
                 "class_weight='balanced' is not supported for partial_fit, which does not see all labels. "
@@ -202,10 +199,6 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         check_is_fitted(self)
         function = partial(_log_probabilities, self._point(), self.loss, self._result_dtype(X))
         return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
-
-    def _refuse_all(self) -> None:
-        self._refuse()
-        refuse_changed(self, {"epsilon": 0.1, "n_jobs": None})
 
     def _with_classes(self, training: Training) -> Training:
         factors = None if self.class_weight is None else partial(class_factors, self.class_weight)

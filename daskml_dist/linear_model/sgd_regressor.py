@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.linear_model._base import refuse_outside
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import EpsilonInsensitive, FixedHuber, Loss, Squared, SquaredEpsilonInsensitive
@@ -51,11 +52,11 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     array([2.])
     """
 
-    _losses: ClassVar[Mapping[str, Callable[[float], Loss]]] = {
-        "squared_error": lambda epsilon: Squared(),
-        "huber": FixedHuber,
-        "epsilon_insensitive": EpsilonInsensitive,
-        "squared_epsilon_insensitive": SquaredEpsilonInsensitive,
+    _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]] = {
+        "squared_error": lambda model: Squared(),
+        "huber": lambda model: FixedHuber(float(model.epsilon)),
+        "epsilon_insensitive": lambda model: EpsilonInsensitive(float(model.epsilon)),
+        "squared_epsilon_insensitive": lambda model: SquaredEpsilonInsensitive(float(model.epsilon)),
     }
     _labels: ClassVar[bool] = False
 
@@ -101,13 +102,14 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
 
     def fit(
-        self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None
     ) -> Self:
         """Fit the model to X (n, p), y (n,), and weights (n,); see ``LogisticRegression.fit``.
 
         ``coef_init``, ``intercept_init`` : (p,) and (1,), where to start; or None.
         """
         self._refuse()
+        refuse_outside(self, "epsilon", 0.0)
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
         training = self._stochastic_training(start, self._descent())
@@ -117,6 +119,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch over these rows, from where the last call ended."""
         self._refuse()
+        refuse_outside(self, "epsilon", 0.0)
         start = None if "_progress" in vars(self) or "coef_" not in vars(self) else self._point()
         self._step_on(self._stochastic_training(start, self._descent(once=True)), X, y, sample_weight)
         return self

@@ -20,9 +20,11 @@ _LOOKED_AT = 256  # rows of a chunk
 
 
 def averaged_models(task: Task, track: Track, state: State) -> Steps:
-    """One epoch of rounds of local steps: a question each, and one for a slope before it where nodes differ."""
+    """One epoch of local steps, a question a round; one more for a slope before it where nodes differ."""
     assert state.point is not None
-    epoch, track, begun = Epoch(track, state.point), task.begun(track), state
+    epoch, track, begun = Epoch(track, state.point, 1), task.begun(track), state
+    if task.once:  # of other rows than the start was judged by
+        epoch.start_value = np.inf
     unlike = yield from _are_unlike(task, track, state)
     for part, until, parts in _rounds(task, first=track.epochs == 0.0):
         walk = replace(task.walk, epoch=int(track.epochs), part=part, parts=parts, until=until)

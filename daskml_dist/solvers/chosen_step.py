@@ -26,6 +26,7 @@ MOST_SPARSE_PARAMETERS = 256  # the same where X is sparse
 _PACE = 6.4  # learning rates of an epoch add up to this at most: exp(-6.4) of the start is left
 _SETTLING = 2.0  # times the share of a step in all rows so far: later learning rates are at most this
 _DIAGONAL_PACE = 64.0  # the same where the metric leaves correlations
+_DIAGONAL_SETTLING = 32.0
 _WIDTH = 0.5  # of smoothed kinks, in units of the spread of their places
 _PLACES = 11  # constant models that are tried where the loss has kinks
 
@@ -154,6 +155,7 @@ class Choose:
         )
 
     def _one(self, problem: Problem, sample: Chunk, centre: FloatArray) -> Chosen:
+        problem = with_finite_link(problem)
         null, null_value = best_constant(problem, sample, centre)
         if self.diagonal:
             soft = softened(problem, sample, null)
@@ -161,7 +163,7 @@ class Choose:
             metric = np.where(slope.scaling.diagonal > 0.0, slope.scaling.diagonal, 1.0) * slope.steepest
             point = null if problem.start is None else centred(problem.start, centre)
             leverage = self._leverage(soft, point, metric, sample)
-            return Chosen(point, metric, _DIAGONAL_PACE, np.inf, leverage, null_value)
+            return Chosen(point, metric, _DIAGONAL_PACE, _DIAGONAL_SETTLING, leverage, null_value)
         assert sample.X is not None
         point = sample_minimum(problem, sample, centre)
         if problem.start is None and not Evaluation.on(problem, point, sample).value < null_value:
@@ -203,11 +205,17 @@ def sample_minimum(problem: Problem, sample: Chunk, centre: FloatArray) -> Point
     return KinkPilot(problem, whole=sample.X.shape[0] >= problem.rows)(sample).point
 
 
+def with_finite_link(problem: Problem) -> Problem:
+    """The problem, with half a row of a class that is not there yet."""
+    if np.isfinite(problem.loss.link(problem.mean)).all():
+        return problem
+    half = 0.5 / problem.rows
+    return replace(problem, mean=np.clip(problem.mean, half, 1.0 - half))
+
+
 def best_constant(problem: Problem, sample: Chunk, centre: FloatArray) -> tuple[Point, float]:
     """The constant model, and F of it; at a kink where that is better."""
     point = null_point(problem, centre)
-    if not np.isfinite(point.b).all():  # a class that is not there yet
-        point = replace(point, b=np.zeros_like(point.b))
     tried = [point]
     if isinstance(problem.loss, PiecewiseLinear) and problem.intercept:
         assert sample.y is not None

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from daskml_dist.errors import InvalidData
-from daskml_dist.kernels import HeldOut, Left, Point, Question, Stepping, View, Walk
+from daskml_dist.kernels import Batch, HeldOut, Left, MiniBatch, Point, Question, Stepping, View, Walk
 from daskml_dist.optimizers import SGD, Optimizer
 from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
 from daskml_dist.solvers.averaged_models import averaged_models
 from daskml_dist.solvers.chosen_step import Choose, Chosen, inverse_of, sample_of, wants_diagonal
 from daskml_dist.solvers.corrected import corrected
-from daskml_dist.solvers.synchronous import Task, synchronous
+from daskml_dist.solvers.synchronous import LEAST_ROWS, MOST_STEPS, Task, synchronous
 from daskml_dist.solvers.track import Epoch, Track, reported
 from daskml_dist.solvers.verified_model import verified_model
 from daskml_dist.types import FloatArray
@@ -96,14 +96,23 @@ class StochasticGradient(Solver):
             state = track.state(point, state.passes, progress)
         if not (converged or note or self.once or self.tol is None):
             note = _unfinished(self.epochs)
-        notes = (note,) if note else ()
+        return (yield from self._ended(problems, views, state, converged, (note,) if note else ()))
+
+    def _ended(
+        self,
+        problems: tuple[Problem, ...],
+        views: tuple[View, ...],
+        state: State,
+        converged: bool,
+        notes: tuple[str, ...],
+    ) -> Conversation:
+        """What is left to do after the last epoch."""
         if self.once:
             return Solution(replace(state, progress=reported(state)), not notes, notes=notes)
-        state = replace(state, numbers={**state.numbers, _DONE: 1.0})
-        converged = converged or self.tol is None
+        state = replace(state, numbers={**state.numbers, _DONE: float(converged)})
         if self.corrections:
             return (yield from corrected(problems, views, state, self.corrections, notes))
-        return (yield from verified_model(problems, views, state, converged, notes))
+        return (yield from verified_model(problems, views, state, converged or self.tol is None, notes))
 
     def _begun(
         self, problems: tuple[Problem, ...], views: tuple[View, ...], state: State | None
@@ -116,20 +125,9 @@ class StochasticGradient(Solver):
         if self.held:
             told: FloatArray = yield Turn(Question(Left(views, walk)), known)
             weights = _enough(told)
-        if known.point is not None:
-            track = Track.of(known)
-        elif self.rule is None:
-            diagonal = wants_diagonal(first)
-            sample = sample_of(problems, diagonal=diagonal)
-            choose = Choose(problems, views, sample, diagonal, final=not self.once)
-            chosen: Chosen = yield Turn(Question(sample, choose), known)
-            track = Track.started(chosen, rule)
-            track = replace(track, epochs=float(chosen.solved))
-            known = track.state(chosen.point, 1 if first.streamed else 0, None)
-            known = replace(known, numbers={**known.numbers, _DONE: float(chosen.solved)})
-        else:
-            track = Track.started(_plain(problems), rule)
-            known = track.state(track.chosen.point, 0, None)
+        if known.point is None:
+            known = yield from self._started(problems, views, known)
+        track = Track.of(known)
         stepping = Stepping(first.penalty, first.features, inverse_of(track.chosen.metric), rule)
         average = None if self.average == "auto" and self.rule is not None else self.average
         task = Task(
@@ -146,6 +144,28 @@ class StochasticGradient(Solver):
             self.control_variates,
         )
         return task, track, known
+
+    def _started(
+        self, problems: tuple[Problem, ...], views: tuple[View, ...], known: State
+    ) -> Generator[Turn, Any, State]:
+        """The state before the first step."""
+        rule, first = self.rule, problems[0]
+        if rule is not None:
+            plain = _plain(problems)
+            walk = Walk(first.seed, parts=max(min(first.rows // LEAST_ROWS, MOST_STEPS), 1))
+            batch: Batch = yield Turn(Question(MiniBatch(first.loss, plain.point, views, walk)), known)
+            there = batch.weight_sum > 0.0
+            value = float(np.sum(batch.value[there] / batch.weight_sum[there]))
+            value += float(np.sum(first.penalty.value(plain.point.w)))
+            track = Track.started(replace(plain, null_value=value), rule)
+            return track.state(track.chosen.point, 0, None)
+        diagonal = wants_diagonal(first)
+        sample = sample_of(problems, diagonal=diagonal)
+        choose = Choose(problems, views, sample, diagonal, final=not self.once)
+        chosen: Chosen = yield Turn(Question(sample, choose), known)
+        track = replace(Track.started(chosen, SGD(1.0)), epochs=float(chosen.solved))
+        state = track.state(chosen.point, 1 if first.streamed else 0, None)
+        return replace(state, numbers={**state.numbers, _DONE: float(chosen.solved)})
 
     def _score(self, task: Task, state: State) -> Generator[Turn, Any, float]:
         """How the model does on the rows that are held out."""

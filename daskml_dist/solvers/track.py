@@ -110,7 +110,8 @@ def reported(state: State) -> Progress | None:
 class Epoch:
     """What the minibatches of an epoch tell together, and the best model on the way."""
 
-    def __init__(self, track: Track, point: Point) -> None:
+    def __init__(self, track: Track, point: Point, in_a_row: int = _IN_A_ROW) -> None:
+        self.in_a_row = in_a_row
         self.inverse = inverse_of(track.chosen.metric)
         self.start_value = track.chosen.null_value
         self.value = np.zeros(len(track.theta))
@@ -130,15 +131,15 @@ class Epoch:
             objective = float(np.sum(batch.value[there] / batch.weight_sum[there])) + penalty
             self.noise += float(np.sum(gradient * preconditioned))
             self.gradient = self.gradient + gradient
-        if not np.isfinite(self.start_value):
-            self.start_value = objective
+        if not self.batches and self.in_a_row > 1:  # no step was made yet; other rows may have come
+            self.start_value = max(self.start_value, objective)
         self.value, self.weight = self.value + batch.value, self.weight + batch.weight_sum
         self.penalty += penalty
         self.batches += 1
         self._piece = self._piece + [objective, 1.0]
         self._high = 0 if objective <= _FAR * self.start_value else self._high + 1
         broken = not np.isfinite(objective) or not np.isfinite(preconditioned).all()
-        self.diverged = broken or self._high >= _IN_A_ROW
+        self.diverged = broken or self._high >= self.in_a_row
 
     def moved(self, step: FloatArray) -> None:
         """Take note of the last move of a model that is an average over nodes, in their metric."""
@@ -151,7 +152,7 @@ class Epoch:
     def keep(self, point: Point) -> None:
         """Keep the model if the batches since the last one were the lowest so far."""
         value, batches = self._piece
-        if batches and value / batches <= self._lowest:
+        if batches and value / batches <= min(self._lowest, _FAR * self.start_value):
             self.kept, self._lowest = point, value / batches
         self._piece = np.zeros(2)
 
