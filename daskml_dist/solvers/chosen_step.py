@@ -28,6 +28,7 @@ _SETTLING = 2.0  # times the share of a step in all rows so far: later learning 
 _DIAGONAL_PACE = 64.0  # the same where the metric leaves correlations
 _DIAGONAL_SETTLING = 32.0
 _WIDTH = 0.5  # of smoothed kinks, in units of the spread of their places
+_WIDE = 4.0  # the same so that all rows are within
 _PLACES = 11  # constant models that are tried where the loss has kinks
 
 
@@ -155,7 +156,8 @@ class Choose:
         )
 
     def _one(self, problem: Problem, sample: Chunk, centre: FloatArray) -> Chosen:
-        problem = with_finite_link(problem)
+        whole = with_finite_link(problem)
+        lacking, problem = whole is not problem, whole
         null, null_value = best_constant(problem, sample, centre)
         if self.diagonal:
             soft = softened(problem, sample, null)
@@ -165,15 +167,17 @@ class Choose:
             leverage = self._leverage(soft, point, metric, sample)
             return Chosen(point, metric, _DIAGONAL_PACE, _DIAGONAL_SETTLING, leverage, null_value)
         assert sample.X is not None
-        point = sample_minimum(problem, sample, centre)
-        if problem.start is None and not Evaluation.on(problem, point, sample).value < null_value:
+        point = null if lacking else sample_minimum(problem, sample, centre)
+        if lacking:  # its rows tell nothing of how F bends where the other class is
+            point = replace(null, b=np.zeros_like(null.b))
+        elif problem.start is None and not Evaluation.on(problem, point, sample).value < null_value:
             point = null
-        soft = softened(problem, sample, point)
+        soft = softened(problem, sample, point, _WIDE if lacking else _WIDTH)
         hessian = Evaluation.on(soft, point, sample, hessian=True).hessian
         assert hessian is not None
         metric = hessian
         leverage = self._leverage(soft, point, metric, sample)
-        solved = self.final and problem.start is None and sample.X.shape[0] >= problem.rows
+        solved = self.final and not lacking and problem.start is None and sample.X.shape[0] >= problem.rows
         return Chosen(point, metric, 0.0 if solved else _PACE, _SETTLING, leverage, null_value)
 
     def _leverage(self, problem: Problem, point: Point, metric: FloatArray, sample: Chunk) -> float:
@@ -227,8 +231,8 @@ def best_constant(problem: Problem, sample: Chunk, centre: FloatArray) -> tuple[
     return tried[best], values[best]
 
 
-def softened(problem: Problem, sample: Chunk, point: Point) -> Problem:
-    """The problem with its kinks smoothed, over half the typical distance of a margin from them."""
+def softened(problem: Problem, sample: Chunk, point: Point, width: float = _WIDTH) -> Problem:
+    """The problem with its kinks smoothed, over so many typical distances of a margin from them."""
     if not isinstance(problem.loss, PiecewiseLinear):
         return problem
     assert sample.X is not None and sample.y is not None
@@ -236,4 +240,4 @@ def softened(problem: Problem, sample: Chunk, point: Point) -> Problem:
     spread = max(
         float(np.average(np.abs(kink.at - z), weights=sample.weight)) for kink in problem.loss.kinks(sample.y)
     )
-    return replace(problem, loss=Smoothed(problem.loss, max(_WIDTH * spread, 1e-12)))
+    return replace(problem, loss=Smoothed(problem.loss, max(width * spread, 1e-12)))
