@@ -16,6 +16,7 @@ NAMES = (
     "l1_logistic",
     "several_classes",
     "step_rules",
+    "sgd",
     "minimax",
     "small_fit",
     "tasks_and_bytes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -71,7 +72,7 @@ def shuffled(places: IntArray, n: int, key: tuple[int, int, int]) -> IntArray:
     or above goes through it again, which leaves a permutation of those below n (Black and Rogaway 2002).
     """
     half = np.uint64(max((max(n - 1, 1).bit_length() + 1) // 2, 1))
-    keys = _generator(*key).integers(2**63, size=_ROUNDS, dtype=np.uint64)
+    keys = _drawn(*key)[1]
     found = places.astype(np.uint64)
     astray = np.arange(found.size)
     while astray.size:
@@ -92,8 +93,11 @@ def _network(numbers: NDArray[np.uint64], half: np.uint64, keys: NDArray[np.uint
 
 
 def _uniform(seed: int, epoch: int, chunk: int) -> float:
-    return float(_generator(seed, epoch, chunk).random())
+    return _drawn(seed, epoch, chunk)[0]
 
 
-def _generator(seed: int, epoch: int, chunk: int) -> np.random.Generator:
-    return np.random.Generator(np.random.SFC64([seed, epoch + 1, chunk]))
+@lru_cache(maxsize=4096)  # each part of an epoch asks for the same ones
+def _drawn(seed: int, epoch: int, chunk: int) -> tuple[float, NDArray[np.uint64]]:
+    """The offset of the parts, and the keys of the order, of a chunk in an epoch."""
+    rng = np.random.Generator(np.random.SFC64([seed, epoch + 1, chunk]))
+    return float(rng.random()), rng.integers(2**63, size=_ROUNDS, dtype=np.uint64)

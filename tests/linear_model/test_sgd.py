@@ -114,7 +114,7 @@ def test_the_same_bits_anywhere(strategy: str, client: Any) -> None:
     X, y, _ = rows("iid", 2_000)
     for pieces in (3, 17):
         model = SGDClassifier("log_loss", strategy=strategy, max_iter=1, tol=None, verbose=0)
-        model.set_params(batch_size=200)
+        model.set_params(batch_size=500)
         parts = chunked(X, pieces), chunked(y, pieces)
         there = model.fit(*parts)
         here = clone(model).set_params(scheduler="threads").fit(*parts)
