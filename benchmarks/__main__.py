@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.table import write_section
 
     folder = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=asked.folder))
-    options = Options(asked.size, folder, not asked.no_peers, asked.limit)
+    options = Options(asked.size, folder, not asked.no_peers, asked.limit, asked.out)
     record: dict[str, Any] = {"machine": machine(cores), "size": asked.size, "suites": {}}
     print(f"{record['machine']}\n", flush=True)
     try:

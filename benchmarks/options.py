@@ -20,6 +20,7 @@ class Options:
 
     peers : whether peers in environments of their own take part.
     limit : seconds that one fit of a peer may take.
+    out : the JSON file of the results, beside which pictures are put; or None.
     folder : where generated data are kept during the run.
     """
 
@@ -27,6 +28,7 @@ class Options:
     folder: Path
     peers: bool = True
     limit: float = 600.0
+    out: Path | None = None
     began: float = field(default_factory=time.monotonic)
 
     def pick(self, full: T, quick: T, tiny: T) -> T:

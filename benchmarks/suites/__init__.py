@@ -17,6 +17,7 @@ NAMES = (
     "several_classes",
     "step_rules",
     "layouts",
+    "sgd",
     "minimax",
     "small_fit",
     "tasks_and_bytes",

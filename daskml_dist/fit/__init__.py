@@ -8,6 +8,7 @@ from daskml_dist.fit.minimax import Worst, fit_minimax
 from daskml_dist.fit.model_parallel import fit_model_parallel
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
+from daskml_dist.fit.stochastic import fit_stochastic
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "fit_classes",
     "fit_minimax",
     "fit_model_parallel",
+    "fit_stochastic",
     "rule_of",
     "score",
     "seed",

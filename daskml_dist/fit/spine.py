@@ -15,7 +15,7 @@ from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import placed
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
-from daskml_dist.fit.states import digest, fingerprint, keep, resumed
+from daskml_dist.fit.states import digest, fingerprint, keep, keeper, resumed
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, by_target, named
@@ -38,9 +38,18 @@ def fit(
 
 
 def talk(
-    training: Training, hands: Hands, table: Table, problem: Problem, classes: AnyArray | None, solver: Solver
+    training: Training,
+    hands: Hands,
+    table: Table,
+    problem: Problem,
+    classes: AnyArray | None,
+    solver: Solver,
+    state: State | None = None,
 ) -> Outcome:
-    """Let the solver ask and the hands answer, until the solver is content."""
+    """Let the solver ask and the hands answer, until the solver is content.
+
+    ``state`` : where to go on from if there is no checkpoint.
+    """
     log = Log(training, hands, problem, solver.name)
     store = None if training.checkpoint is None else Checkpoints(training.checkpoint)
     mark = fingerprint(training, table, problem, solver) | ({} if store is None else digest(hands))
@@ -49,12 +58,9 @@ def talk(
     def outcome(solution: Solution) -> Outcome:
         return Outcome(solution, problem, classes, log.history.rows(), hands.graph)
 
-    def kept(state: State) -> None:
-        if store is not None and state.point is not None and state.progress is not None:
-            keep(store, state, mark)
-
     try:
-        solution = hold(by_target(solver, problem, resumed(store, mark)), hands, log, kept)
+        begun = resumed(store, mark) or state
+        solution = hold(by_target(solver, problem, begun), hands, log, keeper(store, mark))
         log.heard(solution.state, None)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from daskml_dist.cluster import Hands
@@ -51,6 +52,19 @@ def keep(store: Checkpoints, state: State, mark: dict[str, Any]) -> str:
         "progress": vars(state.progress),
     }
     return store.save(arrays, meta)
+
+
+def keeper(store: Checkpoints | None, mark: dict[str, Any]) -> Callable[[State], None]:
+    """What writes each state that is worth it, once: many rounds of questions may have the same one."""
+    written: list[State] = []
+
+    def kept(state: State) -> None:
+        known = state.point is not None and state.progress is not None
+        if store is not None and known and not (written and written[0] is state):
+            keep(store, state, mark)
+            written[:] = [state]
+
+    return kept
 
 
 def resumed(store: Checkpoints | None, mark: dict[str, Any]) -> State | None:

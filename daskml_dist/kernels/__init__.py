@@ -31,6 +31,7 @@ from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.fold_survey import FoldSurvey
 from daskml_dist.kernels.group_sample import GroupSample
 from daskml_dist.kernels.group_totals import GroupTotals, GroupTotalsAnswer
+from daskml_dist.kernels.held_out import HeldOut, Left
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.joint_sums import theta_order
 from daskml_dist.kernels.judgement import Judgement, Verdict
@@ -38,12 +39,16 @@ from daskml_dist.kernels.kinks import KinkAnswer, KinkSweep
 from daskml_dist.kernels.label_pairs import LabelPairs, LabelPairsAnswer
 from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
+from daskml_dist.kernels.likeness import Likeness
+from daskml_dist.kernels.local_steps import Averaged, LocalSteps
+from daskml_dist.kernels.mini_batch import Batch, MiniBatch, seen
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
-from daskml_dist.kernels.rows import canonical, dense_rows, extended, squares
+from daskml_dist.kernels.rows import canonical, dense_rows, extended, pieces, squares
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.score_sketch import Grouping, ScoreSketch, Window
 from daskml_dist.kernels.sketch import Sketch
+from daskml_dist.kernels.stepping import Stepping
 from daskml_dist.kernels.survey import LabelSurvey, LabelSurveyAnswer, TargetSurvey, TargetSurveyAnswer
 from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
 from daskml_dist.kernels.tally import FoldTally, GroupTally, LabelTally, RowTally, tally
@@ -52,9 +57,12 @@ from daskml_dist.kernels.target_sketch import TargetSketch
 from daskml_dist.kernels.together import Together
 from daskml_dist.kernels.tsqr import TSQR
 from daskml_dist.kernels.view import View
+from daskml_dist.kernels.walk import Walk
 
 __all__ = [
     "AbsoluteError",
+    "Averaged",
+    "Batch",
     "Coding",
     "CurvatureSample",
     "Deviation",
@@ -75,6 +83,7 @@ __all__ = [
     "GroupTotals",
     "GroupTotalsAnswer",
     "Grouping",
+    "HeldOut",
     "HessianVector",
     "Judgement",
     "Kernel",
@@ -87,7 +96,11 @@ __all__ = [
     "LabelTally",
     "LeaveOneOut",
     "LeaveOneOutAnswer",
+    "Left",
     "LeverageSample",
+    "Likeness",
+    "LocalSteps",
+    "MiniBatch",
     "Moments",
     "MomentsAnswer",
     "NOTHING",
@@ -104,6 +117,7 @@ __all__ = [
     "ScoreSketch",
     "Sketch",
     "SquaredError",
+    "Stepping",
     "Sweep",
     "SweepAnswer",
     "SweptSample",
@@ -118,6 +132,7 @@ __all__ = [
     "TweedieDeviance",
     "Verdict",
     "View",
+    "Walk",
     "Window",
     "answer",
     "canonical",
@@ -126,6 +141,8 @@ __all__ = [
     "extended",
     "finish",
     "partial_answer",
+    "pieces",
+    "seen",
     "squares",
     "tally",
     "theta_order",

@@ -17,6 +17,8 @@ from daskml_dist.linear_model.quantile import QuantileRegressor
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifier
 from daskml_dist.linear_model.ridge_classifier_cv import RidgeClassifierCV
 from daskml_dist.linear_model.ridge_cv import RidgeCV
+from daskml_dist.linear_model.sgd_classifier import SGDClassifier
+from daskml_dist.linear_model.sgd_regressor import SGDRegressor
 from daskml_dist.linear_model.tweedie import TweedieRegressor
 
 __all__ = [
@@ -40,5 +42,7 @@ __all__ = [
     "RidgeCV",
     "RidgeClassifier",
     "RidgeClassifierCV",
+    "SGDClassifier",
+    "SGDRegressor",
     "TweedieRegressor",
 ]

@@ -30,6 +30,7 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
+from daskml_dist.solvers.stochastic import STRATEGIES, StochasticGradient
 from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 from daskml_dist.solvers.working_set import WorkingSet
@@ -60,9 +61,11 @@ __all__ = [
     "RidgeAccuracy",
     "RidgeLeaveOneOut",
     "RidgeSearch",
+    "STRATEGIES",
     "Solution",
     "Solver",
     "State",
+    "StochasticGradient",
     "TrustRegionNewton",
     "Turn",
     "WorkingSet",

@@ -23,6 +23,7 @@ from daskml_dist.kernels import (
     GroupSample,
     GroupTally,
     GroupTotals,
+    HeldOut,
     HessianVector,
     Judgement,
     Kernel,
@@ -31,7 +32,11 @@ from daskml_dist.kernels import (
     LabelSurvey,
     LabelTally,
     LeaveOneOut,
+    Left,
     LeverageSample,
+    Likeness,
+    LocalSteps,
+    MiniBatch,
     Moments,
     PinballError,
     Point,
@@ -41,6 +46,7 @@ from daskml_dist.kernels import (
     Sample,
     ScoreSketch,
     SquaredError,
+    Stepping,
     Sweep,
     SweepAnswer,
     TargetMean,
@@ -48,9 +54,12 @@ from daskml_dist.kernels import (
     TargetSurvey,
     Together,
     View,
+    Walk,
     Window,
 )
 from daskml_dist.losses import EpsilonInsensitive, Hinge, Logistic, Poisson, Smoothed, Softmax, Squared
+from daskml_dist.optimizers import SGD
+from daskml_dist.penalties import L2
 from daskml_dist.splits import Folds, KFold, StratifiedKFold, Tally
 from daskml_dist.types import AnyArray, Chunk
 
@@ -178,6 +187,22 @@ class Case:
     chunks: Callable[[], list[Chunk]] = chunks
 
 
+WALK = Walk(3, epoch=1, part=1, parts=4)
+BINARY_VIEWS = (View(), View(class_weight=(0.5, 2.0), one=0))
+
+
+def stepping(problems: int) -> Stepping:
+    """Steps in a metric."""
+    inverse = np.linalg.inv(metric_factor(FEATURES + 1) @ metric_factor(FEATURES + 1).T)
+    return Stepping(L2(0.1), FEATURES, np.stack([inverse] * problems))
+
+
+def local_steps(slopes: AnyArray | None = None) -> LocalSteps:
+    """Some steps of two problems."""
+    given = Logistic(), point(2), BINARY_VIEWS, WALK, stepping(2), SGD(1.0).init(point(2).theta)
+    return LocalSteps(*given, steps=5, least=3, total=0.5, leverage=2.0, slopes=slopes)
+
+
 DIRECTION = np.random.default_rng(6).standard_normal((1, FEATURES + 1))
 VECTORS = np.random.default_rng(7).standard_normal((3, FEATURES + 1))
 SHIFT = np.full(FEATURES, 2.9)
@@ -227,6 +252,11 @@ CASES: dict[str, list[Case]] = {
         Case(lambda: HessianVector(Logistic(), point(), VECTORS)),
         Case(lambda: HessianVector(Softmax(4), joint_point(), np.eye(4 * FEATURES + 4)[:3]), class_chunks),
     ],
+    "HeldOut": [
+        Case(lambda: HeldOut(point(), replace(WALK, held=0.3), labels=True)),
+        Case(lambda: HeldOut(point(4), replace(WALK, held=0.5, shuffle=False), labels=True), class_chunks),
+        Case(lambda: HeldOut(point(), replace(WALK, held=0.3), labels=False)),
+    ],
     "Judgement": [
         Case(lambda: Judgement(point())),
         Case(lambda: Judgement(point(4)), lambda: class_chunks()),
@@ -260,6 +290,12 @@ CASES: dict[str, list[Case]] = {
             two_targets,
         ),
     ],
+    "Left": [Case(lambda: Left(BINARY_VIEWS, replace(WALK, held=0.3)))],
+    "Likeness": [Case(lambda: Likeness(Logistic(), point(2), BINARY_VIEWS, stepping(2), Walk(5), 16))],
+    "LocalSteps": [
+        Case(local_steps),
+        Case(lambda: local_steps(np.full((2, FEATURES + 1), 0.1)), lambda: chunks(weighted=False)),
+    ],
     "LeverageSample": [
         Case(lambda: LeverageSample(Sweep(Logistic(), point()), metric_factor(FEATURES + 1), 0.5, 4)),
         Case(
@@ -270,6 +306,11 @@ CASES: dict[str, list[Case]] = {
                 4,
             )
         ),
+    ],
+    "MiniBatch": [
+        Case(lambda: MiniBatch(Logistic(), point(2), BINARY_VIEWS, WALK)),
+        Case(lambda: MiniBatch(Squared(), point(intercept=False), (View(),), replace(WALK, held=0.4))),
+        Case(lambda: MiniBatch(Hinge(), point(4), tuple(View(one=k) for k in range(4)), WALK), class_chunks),
     ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],
     "RowTally": [Case(RowTally)],

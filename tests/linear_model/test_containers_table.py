@@ -30,6 +30,7 @@ CLASSIFIERS = (
     "MinimaxClassifier",
     "RidgeClassifier",
     "RidgeClassifierCV",
+    "SGDClassifier",
 )
 TARGETS = dict.fromkeys(CLASSIFIERS, (REALS > 0).astype(int)) | dict.fromkeys(
     ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), np.exp(REALS / 4)

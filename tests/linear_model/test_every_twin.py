@@ -28,6 +28,8 @@ from daskml_dist.linear_model import (
     RidgeClassifier,
     RidgeClassifierCV,
     RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
     TweedieRegressor,
 )
 from tests.linear_model import test_chunked_twin
@@ -56,6 +58,8 @@ MODELS = [
     QuantileRegressor(tol=1e-12, alpha=0.01, verbose=0),
     MinimaxClassifier(risk="mean", tol=1e-12, verbose=0),  # whatever the groups, here the partitions
     MinimaxRegressor(risk="mean", tol=1e-12, verbose=0),
+    SGDClassifier("squared_hinge", alpha=0.01, verbose=0),  # small data are solved as a whole
+    SGDRegressor(verbose=0),
 ]
 every_model = pytest.mark.parametrize("model", MODELS, ids=repr)
 

@@ -30,6 +30,8 @@ from daskml_dist.linear_model import (
     RidgeClassifier,
     RidgeClassifierCV,
     RidgeCV,
+    SGDClassifier,
+    SGDRegressor,
     TweedieRegressor,
 )
 
@@ -55,6 +57,8 @@ ESTIMATORS = [
     HuberRegressor(),
     MinimaxClassifier(),
     MinimaxRegressor(),
+    SGDClassifier(),
+    SGDRegressor(),
 ]
 
 

@@ -22,11 +22,13 @@ from sklearn.metrics import (
 from daskml_dist.losses import (
     Binomial,
     EpsilonInsensitive,
+    FixedHuber,
     Gamma,
     Hinge,
     Huber,
     Logistic,
     Loss,
+    ModifiedHuber,
     Poisson,
     Quantile,
     Smoothed,
@@ -66,6 +68,12 @@ POSITIVE = [1e-3, 0.3, 1.0, 7.0, 1000.0], [0.0, -1.0, np.nan], (1e-5, 1e5)
 def squared_hinge(y: Any, z: Any) -> float:
     both = [hinge_loss([0, 1], [m, m], sample_weight=[1 - t, t]) for t, m in zip(y, z, strict=True)]
     return float(np.mean(np.square(both)))
+
+
+def modified_huber(y: Any, z: Any) -> float:
+    """SciPy's Huber loss of the distance from 1, twice, for the side on which there is a loss."""
+    short = np.maximum(1.0 - (2.0 * np.asarray(y) - 1.0) * z, 0.0)
+    return float(np.mean(2.0 * huber(2.0, short)))
 
 
 def hinge(y: Any, z: Any) -> float:
@@ -115,6 +123,8 @@ EXAMPLES = [
         lambda y, z: np.mean(0.7 + 0.7 * 2 * huber(1.5, (y - z) / 0.7)),
         kinks=(-1.05, 1.05),
     ),
+    Example(ModifiedHuber(), *BINARY, modified_huber, kinks=(-1.0, 1.0)),
+    two_targets(FixedHuber(0.7), lambda y, z: np.mean(huber(0.7, y - z)), (-0.7, 0.7)),
     two_targets(SquaredEpsilonInsensitive(0.7), beyond(0.7, mean_squared_error), (-0.7, 0.7)),
     two_targets(EpsilonInsensitive(0.7), beyond(0.7, mean_absolute_error), (-0.7, 0.7)),
     two_targets(EpsilonInsensitive(), beyond(0.0, mean_absolute_error), (0.0,)),

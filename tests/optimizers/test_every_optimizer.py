@@ -32,7 +32,15 @@ from daskml_dist.optimizers import (
     ScheduleFree,
     schedules,
 )
-from daskml_dist.optimizers.schedules import Adaptive, Constant, Cosine, InverseScaling, Schedule, WarmUp
+from daskml_dist.optimizers.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Optimal,
+    Schedule,
+    WarmUp,
+)
 
 #: with learning rates at which each of them gets down the bowl of ``check_it_descends``
 EXAMPLES: list[Optimizer] = [
@@ -54,6 +62,7 @@ EXAMPLES: list[Optimizer] = [
 SCHEDULES: list[Schedule] = [
     Constant(0.1),
     InverseScaling(0.1, 0.5),
+    Optimal(0.01, 1000.0),
     Cosine(0.1, steps=20, eta_min=0.01),
     WarmUp(InverseScaling(0.1), steps=5),
     Adaptive(0.1),
