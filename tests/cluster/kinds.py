@@ -83,7 +83,9 @@ KINDS: dict[str, Kind] = {
         ours.GeneralizedLinearRegressor(family="poisson", alpha=0.01, upper_bounds=0.2, **TIGHT), "counts"
     ),
     "tweedie": model_of(ours.TweedieRegressor(power=1.5, link="log", **TIGHT), "counts"),
-    "synchronous sgd": model_of(ours.SGDClassifier(max_iter=2, tol=None, **QUIET), "classes"),
+    "synchronous sgd": model_of(
+        ours.SGDClassifier(max_iter=2, tol=None, batch_size=1500, **QUIET), "classes"
+    ),
     "averaged models": model_of(
         ours.SGDRegressor(strategy="model_averaging", max_iter=2, tol=None, **QUIET), "reals"
     ),
