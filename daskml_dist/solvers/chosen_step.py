@@ -29,6 +29,7 @@ _DIAGONAL_PACE = 64.0  # the same where the metric leaves correlations
 _DIAGONAL_SETTLING = 32.0
 _WIDTH = 0.5  # of smoothed kinks, in units of the spread of their places
 _WIDE = 4.0  # the same so that all rows are within
+_ROWS_A_PARAMETER = 40  # of a batch, from which on its minimum tells how F bends there
 _PLACES = 11  # constant models that are tried where the loss has kinks
 
 
@@ -172,13 +173,15 @@ class Choose:
             point = replace(null, b=np.zeros_like(null.b))
         elif problem.start is None and not Evaluation.on(problem, point, sample).value < null_value:
             point = null
-        soft = softened(problem, sample, point, _WIDE if lacking else _WIDTH)
-        hessian = Evaluation.on(soft, point, sample, hessian=True).hessian
+        # few rows say little of how F bends, over the rows to come, where their own minimum is
+        few = not (self.final or lacking) and sample.X.shape[0] < _ROWS_A_PARAMETER * problem.parameters
+        base = null if few else point
+        soft = softened(problem, sample, base, _WIDE if few or lacking else _WIDTH)
+        hessian = Evaluation.on(soft, base, sample, hessian=True).hessian
         assert hessian is not None
-        metric = hessian
-        leverage = self._leverage(soft, point, metric, sample)
+        leverage = self._leverage(soft, base, hessian, sample)
         solved = self.final and not lacking and problem.start is None and sample.X.shape[0] >= problem.rows
-        return Chosen(point, metric, 0.0 if solved else _PACE, _SETTLING, leverage, null_value)
+        return Chosen(point, hessian, 0.0 if solved else _PACE, _SETTLING, leverage, null_value)
 
     def _leverage(self, problem: Problem, point: Point, metric: FloatArray, sample: Chunk) -> float:
         """The largest l'' x' M^-1 x of the sample, by the weight of the row in the data."""
