@@ -20,9 +20,7 @@ demo: $(READY) ## the main job: real data, then a generated million rows
 	@$(BIN)/daskml-dist demo
 
 test: $(READY) ## everything that must hold: lint, types, storeys, docs, tests, doctests
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory types
-	@$(MAKE) --no-print-directory docs
+	@$(MAKE) --no-print-directory -j 2 lint types docs
 	@$(MAKE) --no-print-directory tests
 
 lint: $(READY) ## ruff and the import contracts

@@ -23,6 +23,9 @@ RELATIVES = {
     "tweedie",
     "l1 logistic",
     "huber",
+    "hinge",
+    "quantile",
+    "bounds",
     "ridge classes",
 }
 

@@ -108,7 +108,7 @@ def test_the_default_tolerance_is_kept(layout: str) -> None:
     assert model.history_[-1]["passes"] == model.n_passes_
 
 
-@pytest.mark.parametrize("layout", ["horizontal", "vertical", "grid"])
+@pytest.mark.parametrize("layout", [pytest.param("horizontal", marks=pytest.mark.slow), "vertical", "grid"])
 def test_threads_and_a_cluster_have_the_same_bits(layout: str, request: pytest.FixtureRequest) -> None:
     y = da.from_array(TARGETS["count"], chunks=400)
 

@@ -308,7 +308,7 @@ def test_partial_fit_goes_on() -> None:
         SGDClassifier(verbose=0).partial_fit(X, y)
 
 
-@pytest.mark.parametrize("loss", ["hinge", "log_loss"])
+@pytest.mark.parametrize("loss", [pytest.param("hinge", marks=pytest.mark.slow), "log_loss"])
 def test_small_first_batches_do_not_mislead(loss: str) -> None:
     """Each of the ten classes is separable in 300 rows, where their minimum does not bend."""
     X, y = load_digits(return_X_y=True)
