@@ -139,7 +139,7 @@ def plot(table: Table, path: Path) -> None:
     from bokeh.layouts import gridplot
     from bokeh.palettes import Colorblind
     from bokeh.plotting import figure
-    from bokeh.resources import CDN
+    from bokeh.resources import INLINE
 
     records = table.record()["rows"]
     pictures = []
@@ -147,7 +147,8 @@ def plot(table: Table, path: Path) -> None:
         line = []
         for unit in ("passes", "bytes", "seconds"):
             picture: Any = figure(
-                width=420, height=320, title=kind, x_axis_label=unit, y_axis_label="gap",
+                width=620 if unit == "seconds" else 400, height=320, title=kind,
+                x_axis_label=unit, y_axis_label="gap",
                 x_axis_type="linear" if unit == "passes" else "log", y_axis_type="log",
             )  # fmt: skip
             for colour, name in zip(Colorblind[6], dict.fromkeys(r["by"] for r in records), strict=False):
@@ -155,7 +156,13 @@ def plot(table: Table, path: Path) -> None:
                 xs, ys = [r[unit] for r in own], [max(r["gap"], 1e-12) for r in own]
                 picture.line(xs, ys, color=colour, legend_label=name)
                 picture.scatter(xs, ys, color=colour, size=6)
-            picture.legend.label_text_font_size = "7pt"
+            picture.legend.label_text_font_size = "8pt"
+            if unit == "seconds":  # one legend a line, beside the curves
+                picture.add_layout(picture.legend[0], "right")
+            else:
+                picture.legend.visible = False
+            if unit == "bytes":
+                picture.xaxis.ticker.desired_num_ticks = 3
             line.append(picture)
         pictures.append(line)
-    save(gridplot(pictures), filename=str(path), title="Stochastic gradients", resources=CDN)
+    save(gridplot(pictures), filename=str(path), title="Stochastic gradients", resources=INLINE)
