@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from daskml_dist.kernels import Coding, Question
+from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Plan
 from daskml_dist.types import Cost, Table
 
@@ -60,6 +61,10 @@ class Hands(ABC):
     @abstractmethod
     def answer(self, question: Question[B]) -> B:
         """Ask all shards, combine what they say, and finish the answer."""
+
+    @abstractmethod
+    def serve(self, descent: Descent) -> Served:
+        """Let nodes descend, one for each shard, by servers of parameters."""
 
     @abstractmethod
     def evaluate(self, small: Any) -> Any:

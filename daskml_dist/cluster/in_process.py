@@ -16,8 +16,10 @@ from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
 from daskml_dist.cluster.recipes import chunk_of, recipes, refuse_unreadable
+from daskml_dist.cluster.served_here import serve_here
 from daskml_dist.cluster.shards import RecipeShard, ResidentShard, Shard
 from daskml_dist.kernels import NOTHING, Coding, Partial, Question, combine, finish, partial_answer
+from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Plan
 from daskml_dist.types import Chunk, Cost, Table
 
@@ -89,6 +91,12 @@ class InProcess(Hands):
         moved = sum(partial.nbytes for partial in partials)
         self.cost = Cost(2 * len(partials) - 1, moved, time.monotonic() - began)
         return found  # type: ignore[no-any-return]
+
+    def serve(self, descent: Descent) -> Served:
+        began = time.monotonic()
+        found = serve_here(descent, self._shards, self.coding, self._token)
+        self.cost = Cost(len(self._shards), found.counts.nbytes, time.monotonic() - began)
+        return found
 
     def evaluate(self, small: Any) -> Any:
         return dask.compute(small, scheduler="threads")[0]

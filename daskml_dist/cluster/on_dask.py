@@ -19,12 +19,14 @@ from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
 from daskml_dist.cluster.recipes import block_keys, complaint, recipes, spans
 from daskml_dist.cluster.scheduler_internals import blamed
+from daskml_dist.cluster.served_there import Serving
 from daskml_dist.cluster.shards import RecipeShard, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
 from daskml_dist.errors import ChunkUnreadable, DaskmlDistError, InvalidData
 from daskml_dist.kernels import Coding, Question
-from daskml_dist.partition import Plan, in_place
+from daskml_dist.parameter_server import Descent, Served
+from daskml_dist.partition import Plan, in_place, together
 from daskml_dist.types import Cost, Table
 
 B = TypeVar("B")
@@ -78,6 +80,22 @@ class OnDask(Hands):
         found, moved = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
         self.cost = Cost(self._tasks, moved, time.monotonic() - began)
         return found  # type: ignore[no-any-return]
+
+    def serve(self, descent: Descent) -> Served:
+        began, ids = time.monotonic(), self.plan.shards
+
+        def rebuild(error: BaseException) -> tuple[list[Future[Any]], tuple[str, ...]]:
+            self._repair(error)
+            self.place(together(ids, self._locations() if not self._streamed else (), self._slots()))
+            return self._shards, self.plan.owners
+
+        seen = (self.coding, self._token)
+        serving = Serving(
+            self.client, self.supervisor, descent, seen, self._shards, self.plan.owners, rebuild
+        )
+        found = serving.run()
+        self.cost = Cost(serving.tasks, found.counts.nbytes, time.monotonic() - began)
+        return found
 
     def evaluate(self, small: Any) -> Any:
         def once() -> Any:

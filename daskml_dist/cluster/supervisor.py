@@ -121,7 +121,7 @@ class Supervisor:
                     waiting = list(wait(waiting, timeout=self.patience.tick).not_done)
             except TimeoutError:
                 waiting = [future for future in waiting if not future.done()]
-                self._look(began)
+                self.look(began)
         self._longest = max(self._longest, time.monotonic() - began)
         for future in futures:
             if future.status != "finished":
@@ -151,7 +151,8 @@ class Supervisor:
         self._last_seen_any = time.monotonic()
         return workers
 
-    def _look(self, began: float) -> None:
+    def look(self, began: float) -> None:
+        """Replace and remove workers; raise Stalled where nothing was done since ``began`` for too long."""
         workers = self.workers()
         self._replace_missing(len(workers))
         self._drop_silent(workers)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from daskml_dist.cluster import Hands, single_threaded_blas
 from daskml_dist.fit.log import Log
+from daskml_dist.parameter_server import Descent
 from daskml_dist.solvers import State, Turn
 
 A = TypeVar("A")
@@ -34,4 +35,5 @@ def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Ca
                 return found
             log.heard(turn.state, turn)
             keep(turn.state)
-            reply = hands.answer(turn.question)
+            question = turn.question
+            reply = hands.serve(question) if isinstance(question, Descent) else hands.answer(question)

@@ -59,7 +59,7 @@ class Log:
                 )
             )
         self.passes = state.passes
-        self.asked = "" if turn is None else type(turn.question.kernel).__name__
+        self.asked = "" if turn is None else turn.asked
 
     def ended(self, status: Any) -> None:
         """Tell that the conversation is over."""

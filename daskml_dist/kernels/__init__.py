@@ -24,6 +24,7 @@ from daskml_dist.kernels.deviations import (
     SquaredError,
     TweedieDeviance,
 )
+from daskml_dist.kernels.directions import Directions
 from daskml_dist.kernels.exact_sum import ExactSum
 from daskml_dist.kernels.fold_accuracy import FoldAccuracy
 from daskml_dist.kernels.fold_factors import FoldFactors, FoldFactorsAnswer
@@ -41,14 +42,15 @@ from daskml_dist.kernels.leave_one_out import LeaveOneOut, LeaveOneOutAnswer
 from daskml_dist.kernels.leverage_sample import LeverageSample, SweptSample
 from daskml_dist.kernels.likeness import Likeness
 from daskml_dist.kernels.local_steps import Averaged, LocalSteps
-from daskml_dist.kernels.mini_batch import Batch, MiniBatch, seen
+from daskml_dist.kernels.mini_batch import Batch, MiniBatch, batch_of, seen
 from daskml_dist.kernels.moments import Glimpse, GlimpseAnswer, Moments, MomentsAnswer
 from daskml_dist.kernels.probabilities import Probabilities, ProbabilitiesAnswer
+from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.kernels.rows import canonical, dense_rows, extended, pieces, squares
 from daskml_dist.kernels.sample import Sample
 from daskml_dist.kernels.score_sketch import Grouping, ScoreSketch, Window
 from daskml_dist.kernels.sketch import Sketch
-from daskml_dist.kernels.stepping import Stepping
+from daskml_dist.kernels.stepping import Stepping, averaged
 from daskml_dist.kernels.survey import LabelSurvey, LabelSurveyAnswer, TargetSurvey, TargetSurveyAnswer
 from daskml_dist.kernels.sweep import Point, Sweep, SweepAnswer
 from daskml_dist.kernels.tally import FoldTally, GroupTally, LabelTally, RowTally, tally
@@ -56,7 +58,7 @@ from daskml_dist.kernels.target_mean import TargetMean, TargetMeanAnswer
 from daskml_dist.kernels.target_sketch import TargetSketch
 from daskml_dist.kernels.together import Together
 from daskml_dist.kernels.tsqr import TSQR
-from daskml_dist.kernels.view import View
+from daskml_dist.kernels.view import View, rows_of
 from daskml_dist.kernels.walk import Walk
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Deviation",
     "Deviations",
     "DeviationsAnswer",
+    "Directions",
     "ExactSum",
     "FoldAccuracy",
     "FoldFactors",
@@ -135,6 +138,8 @@ __all__ = [
     "Walk",
     "Window",
     "answer",
+    "averaged",
+    "batch_of",
     "canonical",
     "combine",
     "dense_rows",
@@ -142,6 +147,8 @@ __all__ = [
     "finish",
     "partial_answer",
     "pieces",
+    "refuse_non_finite",
+    "rows_of",
     "seen",
     "squares",
     "tally",

@@ -88,6 +88,12 @@ class ExactSum:
         top = np.concatenate([one.top for one in sums])
         return cls(digits, top, None, top.shape)
 
+    def at(self, places: NDArray[np.intp]) -> ExactSum:
+        """Some of the elements, in the shape of their places in the flattened sum."""
+        flat = places.reshape(-1)
+        special = None if self.special is None else self.special[flat]
+        return ExactSum(self.digits[:, flat], self.top[flat], special, places.shape)
+
     def runs(self, order: NDArray[np.intp], starts: NDArray[np.intp]) -> ExactSum:
         """Elements added up in groups: group i is of the elements ``order[starts[i] : starts[i + 1]]``."""
         digits, tops = self.digits[:, order], self.top[order]

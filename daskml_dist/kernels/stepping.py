@@ -49,13 +49,25 @@ class Stepping:
         memory : of the optimizer.
         rate : the learning rate; None for the optimizer's own.
         """
-        direction = self.preconditioned(gradient)
+        return self.along(theta, self.preconditioned(gradient), memory, rate)
+
+    def along(
+        self, theta: FloatArray, direction: FloatArray, memory: OptimizerState, rate: float | None
+    ) -> tuple[FloatArray, OptimizerState]:
+        """The same, given P times the gradient."""
         if rate is None:
             eta = self.optimizer.rate(memory)
             theta, memory = self.optimizer.apply(direction, memory, theta)
         else:
             eta, theta, memory = rate, theta - rate * direction, replace(memory, step=memory.step + 1)
         return self._proximal(theta, eta), memory
+
+    def of(self, columns: slice) -> Stepping:
+        """That of a range of the parameters, which moves ``along`` directions alone."""
+        m = max(min(self.coefficients, columns.stop) - columns.start, 0)
+        diagonal = self.inverse.ndim == 2 and self.inverse.size
+        inverse = self.inverse[:, columns] if diagonal else np.empty((1, 0))
+        return replace(self, coefficients=m, inverse=inverse)
 
     def with_penalty(self, gradient: FloatArray, theta: FloatArray) -> FloatArray:
         """The gradient of the mean loss plus that of the smooth part of the penalty."""
@@ -78,3 +90,9 @@ class Stepping:
         moved = theta.copy()
         moved[:, :m] = np.clip(w, self.penalty.lower, self.penalty.upper)
         return moved
+
+
+def averaged(mean: FloatArray, before: float, theta: FloatArray, power: float) -> FloatArray:
+    """A mean of so many iterates with one more, the k-th of which weighs about k^power."""
+    k = before + 1.0
+    return np.asarray(mean + (1.0 + power) / (k + power) * (theta - mean))

@@ -30,6 +30,7 @@ from daskml_dist.types import AnyArray
 
 _PENALTIES = ("l2", "l1", "elasticnet", None)
 _SAMPLE_TOL = 1e-9  # to which data are solved that are in the sample as a whole
+_CONSISTENCIES = {"bulk_synchronous": 0.0, "stale_synchronous": 3.0, "asynchronous": np.inf}
 _RATES = ("auto", "constant", "optimal", "invscaling", "adaptive")
 
 
@@ -56,6 +57,9 @@ class StochasticModel(LinearModel):
     local_steps: int | None
     control_variates: Any
     correction_rounds: int
+    consistency: str
+    staleness: int | None
+    servers: int
     optimizer: Optimizer | None
     verbose: int
     scheduler: Any
@@ -84,6 +88,7 @@ class StochasticModel(LinearModel):
         self._refuse_unknown("strategy", tuple(STRATEGIES))
         self._refuse_unknown("loss", tuple(self._losses))
         self._refuse_rounds()
+        self._staleness()
         if not 0.0 < self.validation_fraction < 1.0:
             raise UnsupportedParameter(
                 f"{type(self).__name__}(validation_fraction={self.validation_fraction!r}): expected a number "
@@ -110,6 +115,30 @@ class StochasticModel(LinearModel):
                 f"{name}(loss={self.loss!r}, correction_rounds={self.correction_rounds!r}): Newton's method "
                 "needs a loss without kinks. Use correction_rounds=0, or the square of the loss."
             )
+
+    def _staleness(self) -> float:
+        """How many steps nodes of a parameter server may part."""
+        name = type(self).__name__
+        self._refuse_unknown("consistency", tuple(_CONSISTENCIES))
+        refuse_other_types(self, dict.fromkeys(("staleness", "servers"), int | np.integer), "a whole number")
+        refuse_outside(self, "servers", 1)
+        changed = self.consistency != "stale_synchronous" or self.staleness is not None or self.servers != 1
+        if self.strategy != "parameter_server":
+            if changed:
+                raise UnsupportedCombination(
+                    f"{name}(strategy={self.strategy!r}) has no servers of parameters. Leave consistency, "
+                    "staleness and servers at their defaults, or use strategy='parameter_server'."
+                )
+            return 0.0
+        if self.staleness is None:
+            return _CONSISTENCIES[self.consistency]
+        refuse_outside(self, "staleness", 0)
+        if self.consistency != "stale_synchronous":
+            raise UnsupportedCombination(
+                f"{name}(consistency={self.consistency!r}, staleness={self.staleness!r}): only "
+                "'stale_synchronous' has a staleness. Leave staleness=None, or use that."
+            )
+        return float(self.staleness)
 
     def _refuse_unknown(self, name: str, known: tuple[Any, ...]) -> None:
         given = getattr(self, name)
@@ -205,6 +234,8 @@ class StochasticModel(LinearModel):
             local_steps=None if self.local_steps is None else int(self.local_steps),
             control_variates=self.control_variates,
             corrections=0 if once else int(self.correction_rounds),
+            staleness=self._staleness(),
+            servers=int(self.servers),
         )
 
     def _stochastic_training(self, start: Point | None, solver: StochasticGradient) -> Training:

@@ -87,6 +87,9 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         local_steps: int | None = None,
         control_variates: Any = "auto",
         correction_rounds: int = 0,
+        consistency: str = "stale_synchronous",
+        staleness: int | None = None,
+        servers: int = 1,
         optimizer: Optimizer | None = None,
         scheduler: Any = None,
         checkpoint: str | None = None,
@@ -100,6 +103,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
         self.control_variates, self.correction_rounds = control_variates, correction_rounds
         self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
+        self.consistency, self.staleness, self.servers = consistency, staleness, servers
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None

@@ -6,7 +6,7 @@ from daskml_dist.partition.by_cluster import ByCluster
 from daskml_dist.partition.by_group import ByGroup
 from daskml_dist.partition.even import Even
 from daskml_dist.partition.hash import Hash, key_hash
-from daskml_dist.partition.in_place import in_place
+from daskml_dist.partition.in_place import in_place, together
 from daskml_dist.partition.random import Random
 from daskml_dist.partition.sequential import Sequential, sequential
 from daskml_dist.partition.stratified import Stratified
@@ -26,4 +26,5 @@ __all__ = [
     "in_place",
     "key_hash",
     "sequential",
+    "together",
 ]

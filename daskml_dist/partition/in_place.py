@@ -38,3 +38,15 @@ def in_place(rows: tuple[int, ...], locations: tuple[str | None, ...], slots: tu
             shards.append(run)
             owners.append(worker)
     return Plan(tuple(shards), tuple(owners))
+
+
+def together(
+    shards: tuple[tuple[int, ...], ...], locations: tuple[str | None, ...], slots: tuple[str, ...]
+) -> Plan:
+    """The same shards, each on the worker that holds most of its chunks, or on the slots in turn."""
+    owners = []
+    for number, ids in enumerate(shards):
+        held = Counter(locations[i] for i in ids if i < len(locations) and locations[i] in slots)
+        most = held.most_common(1)
+        owners.append(str(most[0][0]) if most else slots[number % len(slots)])
+    return Plan(shards, tuple(owners))

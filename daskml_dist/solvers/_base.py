@@ -17,6 +17,7 @@ import numpy as np
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, answer
 from daskml_dist.losses import JointLoss, Loss, PiecewiseLinear, ScaledLoss
+from daskml_dist.parameter_server import Descent
 from daskml_dist.penalties import Penalty
 from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray, GapKind
@@ -123,8 +124,14 @@ class State:
 class Turn:
     """A question, and the state before its answer is known."""
 
-    question: Question[Any]
+    question: Question[Any] | Descent
     state: State
+
+    @property
+    def asked(self) -> str:
+        """The name of what is asked, for the history."""
+        asked = self.question
+        return type(asked.kernel if isinstance(asked, Question) else asked).__name__
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,7 @@ def converse(conversation: Conversation, chunks: Iterable[Chunk]) -> Solution:
         except StopIteration as stop:
             solution: Solution = stop.value
             return solution
+        assert isinstance(turn.question, Question)
         reply = answer(turn.question, held, len(held))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -71,6 +72,10 @@ class Chosen:
         if batch >= rows:  # without noise there is nothing to settle
             return most
         return min(most, self._wanted(batch, seen, rows))
+
+    def rates(self, rows: float) -> Callable[[float, float], float]:
+        """The learning rate as a function of ``batch`` and ``seen``, which travels without the metric."""
+        return partial(replace(self, metric=np.empty((1, 0))).rate, rows=rows)
 
     def total(self, seen: float, new: float, rows: float, steps: int) -> float:
         """What the learning rates of so many steps over ``new`` rows add up to, but for the leverage."""

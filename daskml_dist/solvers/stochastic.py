@@ -11,17 +11,23 @@ import numpy as np
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Batch, HeldOut, Left, MiniBatch, Point, Question, Stepping, View, Walk
 from daskml_dist.optimizers import SGD, Optimizer
+from daskml_dist.parameter_server import Consistency
 from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
 from daskml_dist.solvers.averaged_models import averaged_models
 from daskml_dist.solvers.chosen_step import Choose, Chosen, inverse_of, sample_of, wants_diagonal
 from daskml_dist.solvers.corrected import corrected
+from daskml_dist.solvers.served_steps import parameter_server
 from daskml_dist.solvers.synchronous import LEAST_ROWS, MOST_STEPS, Task, synchronous
 from daskml_dist.solvers.track import Epoch, Track, reported
 from daskml_dist.solvers.verified_model import verified_model
 from daskml_dist.types import FloatArray
 
 #: how nodes work together in an epoch
-STRATEGIES = {"synchronous": synchronous, "model_averaging": averaged_models}
+STRATEGIES = {
+    "synchronous": synchronous,
+    "model_averaging": averaged_models,
+    "parameter_server": parameter_server,
+}
 _DONE = "done"  # of a state whose epochs are over
 _LEAST_RATE = 1e-6  # of an adaptive schedule: what is below ends the descent
 
@@ -50,6 +56,8 @@ class StochasticGradient(Solver):
     control_variates : whether nodes correct their gradients by those of all others where a round begins,
         which takes one more pass a round; "auto" where gradients tell that the rows of nodes are unlike.
     corrections : rounds of Newton's method at the end.
+    staleness : how many steps nodes of a parameter server may part; infinite for any.
+    servers : over how many of them the parameters are spread at most.
     asked : the problems, all of them over the same rows, and how each sees them.
     """
 
@@ -67,6 +75,8 @@ class StochasticGradient(Solver):
     local_steps: int | None = None
     control_variates: bool | Literal["auto"] = "auto"
     corrections: int = 0
+    staleness: float = 3.0
+    servers: int = 1
     asked: tuple[tuple[Problem, View], ...] = ()
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"loss without a scale"})
@@ -142,6 +152,8 @@ class StochasticGradient(Solver):
             self.once,
             self.local_steps,
             self.control_variates,
+            Consistency(self.staleness),
+            self.servers,
         )
         return task, track, known
 

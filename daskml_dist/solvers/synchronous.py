@@ -9,6 +9,7 @@ from typing import Any, Literal, final
 import numpy as np
 
 from daskml_dist.kernels import Batch, MiniBatch, Question, Stepping, View, Walk
+from daskml_dist.parameter_server import Consistency
 from daskml_dist.solvers._base import Problem, State, Turn
 from daskml_dist.solvers.track import Epoch, Track
 from daskml_dist.types import FloatArray
@@ -37,6 +38,7 @@ class Task:
     rows_a_step : of all nodes together, or None.
     local_steps, control_variates : see ``StochasticGradient``.
     once : whether other data come after this epoch, so that the average goes on.
+    consistency, servers : of servers of parameters.
     """
 
     problem: Problem
@@ -50,6 +52,8 @@ class Task:
     once: bool
     local_steps: int | None = None
     control_variates: bool | str = "auto"
+    consistency: Consistency = Consistency(0)
+    servers: int = 1
 
     @property
     def rows(self) -> float:

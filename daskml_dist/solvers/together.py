@@ -106,6 +106,7 @@ class _Seat:
             self._solution, self.question = stop.value, None
             self.progress = stop.value.state.progress
             return False
+        assert isinstance(turn.question, Question)
         self.question, self.progress = turn.question, turn.state.progress
         return True
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, final
 
 import numpy as np
 
-from daskml_dist.kernels import Batch, Point
+from daskml_dist.kernels import Batch, Point, averaged
 from daskml_dist.optimizers import Optimizer, OptimizerState
 from daskml_dist.solvers._base import Progress, State
 from daskml_dist.solvers.chosen_step import Chosen, inverse_of
@@ -20,6 +20,7 @@ A = TypeVar("A")
 _FAR = 10.0  # times what was known at the start: an objective that stays above has diverged
 _IN_A_ROW = 5
 _PREFIX = "optimizer."
+SERVED = "served."  # before the names of what servers have counted
 _NUMBERS = ("seen", "averaged", "epochs", "best_loss", "failed")
 
 
@@ -37,6 +38,7 @@ class Track:
     averaged : how many iterates are in the average.
     epochs : how many were made.
     best_loss, failed : the lowest loss of an epoch (or minus the score), and how many epochs were no better.
+    served : what servers of parameters have counted so far.
     """
 
     chosen: Chosen
@@ -48,6 +50,7 @@ class Track:
     epochs: float = 0.0
     best_loss: float = np.inf
     failed: float = 0.0
+    served: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def started(cls, chosen: Chosen, optimizer: Optimizer) -> Track:
@@ -62,9 +65,8 @@ class Track:
 
     def averaging(self, theta: FloatArray, power: float) -> Track:
         """The same with one more iterate, the k-th of which weighs about k^power in the average."""
-        k = self.averaged + 1.0
-        mean = self.mean + (1.0 + power) / (k + power) * (theta - self.mean)
-        return replace(self, mean=np.asarray(mean), averaged=k)
+        mean = averaged(self.mean, self.averaged, theta, power)
+        return replace(self, mean=mean, averaged=self.averaged + 1.0)
 
     def told(self, loss: float, tol: float) -> Track:
         """The same after an epoch with this loss, which is better if below the best one by ``tol``."""
@@ -80,6 +82,7 @@ class Track:
         numbers |= {name: getattr(chosen, name) for name in ("pace", "settling", "leverage", "null_value")}
         numbers |= {"step": float(memory.step)}
         numbers |= {_PREFIX + name: number for name, number in memory.numbers.items()}
+        numbers |= {SERVED + name: number for name, number in self.served.items()}
         numbers |= {} if progress is None else written(progress)
         return State(passes, point, progress, arrays, numbers)
 
@@ -88,15 +91,16 @@ class Track:
         """From a state."""
         assert state.point is not None
         arrays, numbers = state.arrays, state.numbers
-        memory = OptimizerState(int(numbers["step"]), _own(arrays), _own(numbers))
+        memory = OptimizerState(int(numbers["step"]), _own(arrays, _PREFIX), _own(numbers, _PREFIX))
         of_choice = (numbers[name] for name in ("pace", "settling", "leverage", "null_value"))
         chosen = Chosen(state.point, arrays["metric"], *of_choice)
-        return cls(chosen, arrays["theta"], arrays["mean"], memory, *(numbers[name] for name in _NUMBERS))
+        known = {name: numbers[name] for name in _NUMBERS}
+        return cls(chosen, arrays["theta"], arrays["mean"], memory, **known, served=_own(numbers, SERVED))
 
 
-def _own(named: Mapping[str, A]) -> dict[str, A]:
-    """What belongs to the optimizer."""
-    return {name.removeprefix(_PREFIX): value for name, value in named.items() if name.startswith(_PREFIX)}
+def _own(named: Mapping[str, A], prefix: str) -> dict[str, A]:
+    """What was written with a prefix."""
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
 
 
 def reported(state: State) -> Progress | None:
