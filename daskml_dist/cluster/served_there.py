@@ -83,6 +83,7 @@ class Serving:
         self.shards, self.owners, self._rebuild = shards, owners, rebuild
         self.nodes = len(self.shards)
         self.counts, self.tasks = Counts(), 0
+        self._pushed = [descent.first] * self.nodes  # the clocks of nodes, as they were last seen
         self._servers: dict[int, Future[Any]] = {}
         self._actors: dict[int, Any] = {}
         self._running: dict[int, Future[NodeEnd]] = {}
@@ -103,6 +104,7 @@ class Serving:
         self.shards, self.owners = self._rebuild(error)
 
     def _attempt(self) -> Served:
+        self._pushed = [self.descent.first] * self.nodes
         try:
             self._start_servers(range(len(self.descent.ranges)))
             self._start_nodes({node: Kept() for node in range(self.nodes)})
@@ -135,8 +137,11 @@ class Serving:
                 pure=False,
             )
         self._servers |= started
-        self.supervisor.settle(list(started.values()))
-        self._actors |= {server: self.supervisor.fetch(future) for server, future in started.items()}
+        try:
+            self.supervisor.settle(list(started.values()))
+            self._actors |= {server: self.supervisor.fetch(future) for server, future in started.items()}
+        except RuntimeError as error:  # Dask does not start an actor again
+            raise WentBack(f"a server was lost as it was started: {error}") from error
         self.tasks += len(started)
 
     def _start_nodes(self, kept: dict[int, Kept]) -> None:
@@ -162,15 +167,17 @@ class Serving:
         began, before = time.monotonic(), -1
         while True:
             living = list(self.supervisor.workers())
-            told, lost = self._call(methodcaller("wait", living))
+            told, lost = self._call(methodcaller("wait", living, self.supervisor.patience.tick))
             ended = [future for future in self._running.values() if future.status != "pending"]
             lost |= {server for future in ended if future.status == "finished" for server in _lost(future)}
             if lost or any(future.status != "finished" for future in ended):
                 return lost
             if all(done for done, _ in told.values()):
                 return lost
-            if before != (before := sum(clocks for _, clocks in told.values())):
+            clocks = [clocks for _, clocks in told.values()]
+            if before != (before := sum(map(sum, clocks))):
                 began = time.monotonic()
+            self._pushed = [max(own) for own in zip(*clocks, strict=True)]
             self.supervisor.look(began)
 
     def _call(self, call: Call) -> tuple[dict[int, Any], set[int]]:
@@ -204,6 +211,9 @@ class Serving:
             self.shards, self.owners = self._rebuild(error)
             kept[node] = Kept()
         lost |= {server for end in ends.values() if end is not None for server in end.lost}
+        gone = [node for node, own in kept.items() if own.until < self._pushed[node]]
+        if lost and gone:
+            raise WentBack(f"servers {sorted(lost)} were lost together with what nodes {gone} had pushed")
         if lost:
             self.counts += Counts(restored=len(lost))
             self.supervisor.repairs.append(f"made servers {sorted(lost)} of parameters anew")

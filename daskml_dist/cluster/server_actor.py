@@ -75,15 +75,15 @@ class ServerActor:
 
     # -- for who looks after them -----------------------------------------------------------------
 
-    async def wait(self, living: Sequence[str]) -> tuple[bool, int]:
-        """Whether there is nothing left to wait for, and how much was done; lost nodes are released."""
+    async def wait(self, living: Sequence[str], seconds: float) -> tuple[bool, list[int]]:
+        """Whether there is nothing left to wait for, and the clocks of nodes; lost ones are released."""
         for worker, address in self._addresses.items():
             if address not in living:
                 self.server.release(worker)
         async with self._changed:
             self._changed.notify_all()
-        await self._until(lambda: self.server.complete)
-        return self.server.complete or not self.server.finite, sum(self.server.clocks)
+        await self._until(lambda: self.server.complete, seconds)
+        return self.server.complete or not self.server.finite, list(self.server.clocks)
 
     async def report(self) -> ServerReport:
         """What is held and counted."""
@@ -105,11 +105,11 @@ class ServerActor:
     def _ended(self) -> bool:
         return self._stopped or not self.server.finite
 
-    async def _until(self, enough: Callable[[], bool]) -> None:
+    async def _until(self, enough: Callable[[], bool], seconds: float = _WAIT) -> None:
         """Wait for something or for the end, but not for long."""
         async with self._changed:
             try:
-                await asyncio.wait_for(self._changed.wait_for(lambda: enough() or self._ended), _WAIT)
+                await asyncio.wait_for(self._changed.wait_for(lambda: enough() or self._ended), seconds)
             except TimeoutError:
                 pass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -25,7 +26,7 @@ from daskml_dist.losses import Loss
 from daskml_dist.optimizers import SGD, Averaging, Optimizer
 from daskml_dist.optimizers.schedules import Adaptive, Constant, InverseScaling, Optimal, Schedule
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
-from daskml_dist.solvers import STRATEGIES, State, StochasticGradient
+from daskml_dist.solvers import SERVED, STALENESS, STRATEGIES, State, StochasticGradient
 from daskml_dist.types import AnyArray
 
 _PENALTIES = ("l2", "l1", "elasticnet", None)
@@ -57,6 +58,7 @@ class StochasticModel(LinearModel):
     local_steps: int | None
     control_variates: Any
     correction_rounds: int
+    served_: dict[str, Any]
     consistency: str
     staleness: int | None
     servers: int
@@ -284,6 +286,21 @@ class StochasticModel(LinearModel):
         numbers = outcome.solution.state.numbers
         self.n_iter_ = int(numbers.get("epochs", 0.0))
         self.t_ = 1.0 + round(numbers.get("seen", 0.0))
+        self.__dict__.pop("served_", None)
+        if self.strategy == "parameter_server":
+            self.served_ = served_counts(numbers)
+            self._warn_of_loss()
+
+    def _warn_of_loss(self) -> None:
+        """Say so where nodes and servers were lost together."""
+        if self.served_["went_back"]:
+            warnings.warn(
+                f"Nodes and servers of parameters were lost together {self.served_['went_back']} time(s), so "
+                "that training went back to the checkpoint of the epoch, and made its steps "
+                "again. Nothing is lost but time.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _given_start(self, coef: Any, intercept: Any) -> Point | None:
         """The start that ``fit`` is given, or that of the last fit."""
@@ -324,3 +341,12 @@ def remembered(kept: Mapping[str, Any], intercept: bool) -> State:
     return State(
         0, Point(point["w"], point["b"], point["centre"], intercept), None, kept["arrays"], kept["numbers"]
     )
+
+
+def served_counts(numbers: Mapping[str, float]) -> dict[str, Any]:
+    """What servers of parameters have counted, by name; pulls by their staleness."""
+    own = {name.removeprefix(SERVED): int(n) for name, n in numbers.items() if name.startswith(SERVED)}
+    stale = {name: own.pop(name) for name in [name for name in own if name.startswith(STALENESS)]}
+    by_staleness = {int(name.removeprefix(STALENESS)): pulls for name, pulls in stale.items()}
+    names = ("pushes", "duplicates", "largest_staleness", "released", "restored", "went_back", "nbytes")
+    return {name: own.get(name, 0) for name in names} | {"staleness": dict(sorted(by_staleness.items()))}

@@ -30,8 +30,10 @@ from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
+from daskml_dist.solvers.served_steps import STALENESS
 from daskml_dist.solvers.stochastic import STRATEGIES, StochasticGradient
 from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
+from daskml_dist.solvers.track import SERVED
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
 from daskml_dist.solvers.working_set import WorkingSet
 
@@ -61,6 +63,8 @@ __all__ = [
     "RidgeAccuracy",
     "RidgeLeaveOneOut",
     "RidgeSearch",
+    "SERVED",
+    "STALENESS",
     "STRATEGIES",
     "Solution",
     "Solver",

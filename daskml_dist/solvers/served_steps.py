@@ -13,6 +13,7 @@ from daskml_dist.solvers._base import State, Turn
 from daskml_dist.solvers.synchronous import Steps, Task
 from daskml_dist.solvers.track import Epoch, Track
 
+STALENESS = "staleness_"  # before a number of clocks, of the number of pulls that were so stale
 _KEPT_BYTES = 1 << 26  # of the pushes that a node keeps, at most: then servers go into a checkpoint
 
 
@@ -93,4 +94,4 @@ def _numbers(counts: Counts) -> dict[str, float]:
     """What adds up over epochs."""
     names = ("pushes", "duplicates", "released", "nbytes", "restored", "went_back")
     numbers = {name: float(getattr(counts, name)) for name in names}
-    return numbers | {f"staleness_{s:g}": float(pulls) for s, pulls in counts.staleness.items()}
+    return numbers | {f"{STALENESS}{s}": float(pulls) for s, pulls in counts.staleness.items()}
