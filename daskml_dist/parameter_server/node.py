@@ -106,7 +106,8 @@ def node(
         raise PushesLost(f"clocks {begun} to {max(clocks)} of node {worker}")
     for clock in range(begun, descent.last):
         versions = yield from _pulled(worker, clock)
-        kept.pushes[clock] = _pushes(descent, worker, nodes, versions, chunks, clock)
+        with np.errstate(over="ignore", invalid="ignore"):  # servers see what is not finite
+            kept.pushes[clock] = _pushes(descent, worker, nodes, versions, chunks, clock)
         yield Send(kept.pushes[clock])
     yield Finish(worker)
 

@@ -75,10 +75,11 @@ def _note(epoch: Epoch, served: Served) -> None:
 
 def _moved(track: Track, served: Served) -> Track:
     held = served.held
-    counted = {name: track.served.get(name, 0.0) + number for name, number in _numbers(served.counts).items()}
-    counted["largest_staleness"] = max(
-        track.served.get("largest_staleness", 0.0), float(served.counts.largest_staleness)
-    )
+    counted = dict(track.served)
+    for name, number in _numbers(served.counts).items():
+        counted[name] = counted.get(name, 0.0) + number
+    largest = max(counted.get("largest_staleness", 0.0), float(served.counts.largest_staleness))
+    counted["largest_staleness"] = largest
     return replace(
         track,
         theta=held.theta,

@@ -14,6 +14,7 @@ from daskml_dist.kernels import (
     TSQR,
     CurvatureSample,
     Deviations,
+    Directions,
     FoldAccuracy,
     FoldFactors,
     FoldMoments,
@@ -306,6 +307,9 @@ CASES: dict[str, list[Case]] = {
                 4,
             )
         ),
+    ],
+    "Directions": [
+        Case(lambda: Directions(Logistic(), point(2), BINARY_VIEWS, WALK, stepping(2), np.array([2.0, 0.5]))),
     ],
     "MiniBatch": [
         Case(lambda: MiniBatch(Logistic(), point(2), BINARY_VIEWS, WALK)),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskml_dist import partition
-from daskml_dist.partition import Plan, in_place, sequential
+from daskml_dist.partition import Plan, in_place, sequential, together
 
 Facts = tuple[tuple[int, ...], tuple[str | None, ...], tuple[str, ...]]
 
@@ -164,3 +164,10 @@ def test_a_lie_is_seen(
 ) -> None:
     with pytest.raises(AssertionError):
         check(rule, ((1, 2, 3), (None, None, None), ("a", "b")))
+
+
+def test_the_same_shards_follow_their_chunks() -> None:
+    shards = ((0, 3), (1,), (2, 4, 5))
+    plan = together(shards, ("a", "gone", "b", "a", "c", "b"), ("a", "b", "c"))
+    assert plan == Plan(shards, ("a", "b", "b"))
+    assert together(shards, (), ("a", "b")).owners == ("a", "b", "a")
