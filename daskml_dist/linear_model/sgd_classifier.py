@@ -71,7 +71,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         or the number of rows after which averaging begins.
     strategy : "synchronous": the gradients of all partitions are summed for each step. "model_averaging":
         each partition descends by itself, and the coefficients are averaged by rows now and then, which takes
-        three rounds in the first epoch and one in each other.
+        three rounds in the first epoch and one in each other. "parameter_server": each worker thread steps by
+        its own rows at servers that hold the parameters, at its own pace.
     batch_size : rows of a step, in all partitions together; "auto" for those of a 128th of an epoch.
     local_steps : with "model_averaging", the steps of a partition between two averages; None for rounds of an
         eighth of an epoch, a quarter, the rest of it, and then an epoch each.
@@ -79,6 +80,10 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         rows, which takes one more pass a round; "auto" where a look at some rows tells that partitions are
         unlike.
     correction_rounds : Newton steps at the end, to the optimum; for losses without kinks.
+    consistency : with "parameter_server", "bulk_synchronous" (the steps of "synchronous"),
+        "stale_synchronous", or "asynchronous".
+    staleness : with "stale_synchronous", how many steps workers may part; None for 3. 0 is bulk synchronous.
+    servers : with "parameter_server", over how many servers the parameters are spread.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
 
     Attributes
@@ -89,6 +94,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     n_passes_ : epochs, and the pass that verifies the model. gap_ : the largest relative gap of the classes,
         found in that pass; infinite where there is no metric to tell it by. gap_kind_ : how it is known.
     history_ : a dict for each epoch and for the last pass. graph_ : the last round as a dask graph, or None.
+    served_ : with "parameter_server", what servers have counted: pushes that were applied, duplicates that
+        were not, pulls by their staleness, nodes and servers that were lost; see docs/parameter-server.md.
     n_features_in_, feature_names_in_ : as in scikit-learn.
 
     Examples

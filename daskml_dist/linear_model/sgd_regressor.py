@@ -36,13 +36,14 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     random_state, learning_rate, eta0, power_t, n_iter_no_change, warm_start : see ``SGDClassifier``.
     average, strategy, batch_size, local_steps, control_variates : see ``SGDClassifier``.
     correction_rounds, optimizer, scheduler, checkpoint : see ``SGDClassifier``.
+    consistency, staleness, servers : see ``SGDClassifier``.
     early_stopping : whether rows are held out, and r2 on them says when to end.
     validation_fraction : how many, of each partition.
 
     Attributes
     ----------
     coef_ : (p,). intercept_ : (1,).
-    n_iter_, t_, n_passes_, gap_, gap_kind_, history_, graph_ : as ``SGDClassifier`` has them.
+    n_iter_, t_, n_passes_, gap_, gap_kind_, history_, graph_, served_ : as ``SGDClassifier`` has them.
     n_features_in_, feature_names_in_ : as in scikit-learn.
 
     Examples

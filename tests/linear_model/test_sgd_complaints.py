@@ -52,7 +52,11 @@ def test_nan_is_found() -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "text"),
     [
-        ({"strategy": "parameter_server"}, UnsupportedParameter, "'synchronous', 'model_averaging'"),
+        (
+            {"strategy": "gossip"},
+            UnsupportedParameter,
+            "'synchronous', 'model_averaging', 'parameter_server'",
+        ),
         ({"loss": "perceptron"}, UnsupportedParameter, "'hinge', 'log_loss'"),
         ({"learning_rate": "pa1"}, UnsupportedParameter, "'auto', 'constant'"),
         ({"batch_size": 0}, UnsupportedParameter, "batch_size=0"),
