@@ -55,7 +55,7 @@ def test_nan_is_found() -> None:
         (
             {"strategy": "gossip"},
             UnsupportedParameter,
-            "'synchronous', 'model_averaging', 'parameter_server'",
+            "'synchronous', 'model_averaging'",
         ),
         ({"loss": "perceptron"}, UnsupportedParameter, "'hinge', 'log_loss'"),
         ({"learning_rate": "pa1"}, UnsupportedParameter, "'auto', 'constant'"),
