@@ -15,6 +15,7 @@ from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
     LinearModel,
     check_features,
+    refuse_other_checkpoint,
     refuse_other_types,
     refuse_outside,
     refuse_share,
@@ -26,6 +27,7 @@ from daskml_dist.optimizers import SGD, Averaging, Optimizer
 from daskml_dist.optimizers.schedules import Adaptive, Constant, InverseScaling, Optimal, Schedule
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
 from daskml_dist.solvers import STRATEGIES, State, StochasticGradient
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 _PENALTIES = ("l2", "l1", "elasticnet", None)
@@ -59,7 +61,7 @@ class StochasticModel(LinearModel):
     optimizer: Optimizer | None
     verbose: int
     scheduler: Any
-    checkpoint: str | None
+    checkpoint: Checkpoint | str | None
     _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]]
     _labels: ClassVar[bool]
 
@@ -79,6 +81,7 @@ class StochasticModel(LinearModel):
         counts = dict.fromkeys(("max_iter", "n_iter_no_change", "verbose"), int | np.integer)
         refuse_other_types(self, counts, "an integer")
         refuse_other_types(self, {"optimizer": Optimizer}, "one of daskml_dist.optimizers, or None")
+        refuse_other_checkpoint(self)
         self._refuse_unknown("penalty", _PENALTIES)
         self._refuse_unknown("learning_rate", _RATES)
         self._refuse_unknown("strategy", tuple(STRATEGIES))
