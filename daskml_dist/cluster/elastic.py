@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from distributed import Client
 from distributed.deploy.adaptive import Adaptive
+from distributed.deploy.spec import SpecCluster
 
 from daskml_dist.cluster.scheduler_internals import adaptive_of
 
@@ -17,10 +18,11 @@ from daskml_dist.cluster.scheduler_internals import adaptive_of
 class Crew:
     """The workers that a fit counts on: as many as it has seen, without those that were sent away.
 
-    A worker was sent away if it was retired (``Client.retire_workers``, ``cluster.scale``, an adaptive
-    cluster), and not if it died, was dropped as silent, or reached its ``--lifetime``. An adaptive cluster
-    replaces workers by itself; while the fit lasts it may add some and sends none away: between two
-    questions it looks idle, and workers that went and came would be given their data again and again.
+    A worker was sent away if it was retired (``Client.retire_workers``) or the cluster was scaled down
+    (``cluster.scale``), and not if it died, was dropped as silent, or reached its ``--lifetime``. An
+    adaptive cluster replaces workers by itself; while the fit lasts it may add some and sends none away:
+    between two questions it looks idle, and workers that went and came would be given their data again
+    and again.
     """
 
     def __init__(self, client: Client) -> None:
@@ -48,9 +50,13 @@ class Crew:
         gone = (_sent_away(self._client) & self._seen) - self._sent_away
         self._sent_away |= gone
         self.expected -= len(gone)
+        planned = self.expected
+        if isinstance(cluster, SpecCluster):  # of others the plan is what is there
+            planned = len(cluster.plan)
+            self.expected = min(self.expected, planned)
         if there < self.expected:
             scale: Callable[[int], Any] = cluster.scale
-            scale(max(self.expected, len(cluster.plan)))  # more may have been asked for meanwhile
+            scale(max(self.expected, planned))  # more may have been asked for meanwhile
 
     def dismiss(self) -> None:
         """The fit is over; an adaptive cluster may do again what it likes."""
