@@ -221,15 +221,10 @@ def one_kept(folder: Path) -> Path:
 
 def as_other_version(data: bytes) -> bytes:
     """A file of a format that is yet to come, sealed as this one is."""
+    content = unseal(data)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sealed, "VERSION", sealed.VERSION + 1)
-        return seal(*unseal_older(data))
-
-
-def unseal_older(data: bytes) -> Any:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sealed, "VERSION", sealed.VERSION - 1)
-        return unseal(data)
+        return seal(*content)
 
 
 def as_other_layout(data: bytes) -> bytes:
@@ -238,7 +233,7 @@ def as_other_layout(data: bytes) -> bytes:
 
 
 SPOILT: dict[str, tuple[Any, str]] = {
-    "cut short": (lambda data: data[: len(data) // 2], "is truncated.*12345"),
+    "cut short": (lambda data: data[: len(data) // 2], "is truncated"),
     "cut to nothing": (lambda data: b"", "is empty"),
     "a flipped bit": (lambda data: next(flips(data, 1, seed=1)), "damaged"),
     "a foreign file": (lambda data: b"PK\x03\x04" + bytes(100), "no checkpoint of daskml_dist"),
@@ -256,7 +251,7 @@ def test_one_clear_error_and_nothing_is_lost(name: str, tmp_path: Path) -> None:
     spoilt = file.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(CheckpointInvalid, match=told.replace("12345", "")):
+        with pytest.raises(CheckpointInvalid, match=told):
             fitted(LogisticRegression(checkpoint=tmp_path, **LBFGS))
     assert kept(tmp_path) == [file]
     assert file.read_bytes() == spoilt
