@@ -81,12 +81,12 @@ class Keeper:
 
     def interrupted(self, state: State) -> None:
         """Keep the last state, which may not have been due."""
-        if self._store is not None and _is_known(state) and state is not self._kept:
+        if self._store is not None and state.point is not None and state is not self._kept:
             self._try(self._store, state)
 
     def give_up(self, state: State) -> str | None:
         """Keep the last state, somewhere else if need be; the folder, or None where nothing is known yet."""
-        if not _is_known(state):
+        if state.point is None:
             return None
         if self._store is not None and self._try(self._store, state):
             return self._store.url
@@ -112,7 +112,7 @@ class Keeper:
     def _is_due(self, state: State) -> bool:
         assert self._policy is not None
         kept, policy = self._kept, self._policy
-        if not _is_known(state) or state is kept or time.monotonic() - self._at < policy.every_seconds:
+        if state.point is None or state is kept or time.monotonic() - self._at < policy.every_seconds:
             return False
         # what a solver has learned since, and no pass made: the state that was kept is incomplete
         amended = state.passes == kept.passes and state.numbers != kept.numbers
@@ -146,13 +146,9 @@ def _store(policy: Checkpoint) -> Checkpoints:
     return Checkpoints(os.fspath(policy.url), policy.keep)
 
 
-def _is_known(state: State) -> bool:
-    return state.point is not None and state.progress is not None
-
-
 def _packed(state: State, mark: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A state as arrays and JSON values."""
-    assert state.point is not None and state.progress is not None
+    assert state.point is not None
     point = state.point
     arrays = {f"memory.{name}": array for name, array in state.arrays.items()}
     arrays |= {"w": point.w, "b": point.b, "centre": point.centre}
@@ -164,7 +160,7 @@ def _packed(state: State, mark: dict[str, Any]) -> tuple[dict[str, Any], dict[st
         "passes": state.passes,
         "joint": point.joint,
         "numbers": dict(state.numbers),
-        "progress": vars(state.progress),
+        "progress": None if state.progress is None else vars(state.progress),
     }
     return arrays, meta
 
