@@ -101,12 +101,17 @@ _REFUSED = (
 
 
 def _refuse(training: Training) -> None:
-    """Refuse what has no parts that live with the columns."""
+    """Refuse what has no parts that live with the columns, and what only the caller's process could keep."""
+    if training.checkpoint is not None:
+        raise UnsupportedCombination(
+            f"solver={MODEL_PARALLEL!r} keeps no checkpoints: the coefficients live on the workers, and no "
+            "process has all of them before the end. Use checkpoint=None, or solver='auto', which merges "
+            "column chunks."
+        )
     given = {
         f"the loss {training.loss.name!r}": not training.loss.smooth or isinstance(training.loss, ScaledLoss),
         f"the penalty {training.penalty(1.0).name!r}": not training.penalty(1.0).smooth,
         "certify=True": training.certify,
-        "checkpoint=": training.checkpoint is not None,
         "warm_start=True": training.start is not None,
     }
     for what, is_given in given.items():

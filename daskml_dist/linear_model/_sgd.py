@@ -247,6 +247,11 @@ class StochasticModel(LinearModel):
 
     def _step_on(self, training: Training, X: Any, y: Any, sample_weight: Any) -> None:
         """One epoch, and what the next one needs to go on from it."""
+        if self.checkpoint is not None:
+            raise UnsupportedCombination(
+                f"{type(self).__name__}.partial_fit goes on from the model itself and keeps no checkpoints. "
+                "Use checkpoint=None, and daskml_dist.save between the calls."
+            )
         check_features(self, X, reset="coef_" not in vars(self))
         outcome = self._train(training, X, y, sample_weight)
         self._progress = memory(outcome.solution.state)

@@ -16,7 +16,12 @@ from sklearn.base import clone
 import daskml_dist
 from daskml_dist import Checkpoint
 from daskml_dist.cluster.in_process import InProcess
-from daskml_dist.errors import CheckpointInvalid, CheckpointMissing, UnsupportedParameter
+from daskml_dist.errors import (
+    CheckpointInvalid,
+    CheckpointMissing,
+    UnsupportedCombination,
+    UnsupportedParameter,
+)
 from daskml_dist.fit import states
 from daskml_dist.linear_model import (
     LinearSVC,
@@ -103,6 +108,11 @@ def test_models_with_a_checkpoint_are_copied_pickled_and_saved(tmp_path: Path) -
     model.set_params(checkpoint=tmp_path / "states")
     daskml_dist.save(model, str(tmp_path / "model"), overwrite=True)
     assert daskml_dist.load(str(tmp_path / "model")).checkpoint == str(tmp_path / "states")
+
+
+def test_partial_fit_goes_on_from_the_model() -> None:
+    with pytest.raises(UnsupportedCombination, match="partial_fit goes on from the model itself"):
+        SGDRegressor(checkpoint="here", **THREADS).partial_fit(DATA.X, DATA.counts)
 
 
 # ------------------------------------------------------------------------------------ how often
