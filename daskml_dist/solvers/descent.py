@@ -132,8 +132,7 @@ class Evaluation(Footing):
 
 def descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
     """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
-    line, pace, gap_before, gained = _course(problem, state, point)
-    point = point if line.start is None else line.target
+    point, line, pace, gap_before, gained = _course(problem, state, point)
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
     while True:
@@ -371,13 +370,13 @@ def _on_course(state: State, line: Line, pace: Pace, gap_before: float, gained: 
     return course.on(state)
 
 
-def _course(problem: Problem, state: State, point: Point) -> tuple[Line, Pace, float, float]:
-    """The same of a state that is gone on from; the beginning of a course where it knows none."""
+def _course(problem: Problem, state: State, point: Point) -> tuple[Point, Line, Pace, float, float]:
+    """Where to ask next, and the same of a state that is gone on from; where it knows none, the beginning."""
     known = Course.of(state)
     if known is None:
-        return Line(None, np.zeros(problem.parameters)), Pace(), np.inf, 0.0
+        return point, Line(None, np.zeros(problem.parameters)), Pace(), np.inf, 0.0
     line = Line(Footing(point, known.value, known.gradient), known.step, known.t, known.rejected)
-    return line, Pace(known.falls), known.gap_before, known.gained
+    return line.target, line, Pace(known.falls), known.gap_before, known.gained
 
 
 def metric_of(state: State) -> Metric:
