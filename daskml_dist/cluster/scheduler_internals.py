@@ -39,9 +39,9 @@ def adaptive_of(client: Client) -> Adaptive | None:
     return found if isinstance(found, Adaptive) and found.state in ("starting", "running") else None
 
 
-def reconnect_for(client: Client, seconds: float) -> float:
+def reconnect_for(client: Client, seconds: float | None) -> float | None:
     """Let the client look for a scheduler that went away for this long; how long it did (``_timeout``)."""
-    before = float(client._timeout)
+    before: float | None = client._timeout
     client._timeout = seconds
     return before
 

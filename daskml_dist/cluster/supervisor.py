@@ -66,6 +66,8 @@ class Supervisor:
         scheduler: Any = client.scheduler
         self._address: str = scheduler.address
         self._timeout = reconnect_for(client, patience.no_scheduler)
+        if self._timeout is None or self._timeout > patience.no_scheduler:  # it is more patient than that
+            reconnect_for(client, self._timeout)
         self._crew = Crew(client)
         self._longest = 0.0
         self._last_seen_any = -math.inf

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from distributed import Client
 
+from daskml_dist.cluster import Blockwise
 from daskml_dist.cluster.scheduler_internals import reconnect_for
 from daskml_dist.errors import ClusterGaveUp
+from daskml_dist.linear_model import LogisticRegression
 from tests.cluster.kinds import KINDS, told
 from tests.cluster.machines import Machines, machines
 from tests.cluster.nemesis import PATIENT, at_question, bits, seeded, train
@@ -57,6 +59,26 @@ def test_a_scheduler_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             train(client, X, labels, patience=replace(PATIENT, no_scheduler=2.0), checkpoint=str(tmp_path))
         assert there.address in str(error.value) and str(tmp_path) in str(error.value)
     assert bits(train("threads", X, labels, checkpoint=str(tmp_path))) == expected
+
+
+@pytest.mark.slow
+def test_coefficients_on_the_workers_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Model-parallel training says so and does not hang."""
+    X, labels, _ = seeded()
+    asked = []
+    answer = Blockwise.answer
+
+    def disturbed(self: Blockwise, question: Any) -> Any:
+        asked.append(question)
+        if len(asked) == 4:
+            there.restart()
+        return answer(self, question)
+
+    monkeypatch.setattr(Blockwise, "answer", disturbed)
+    model = LogisticRegression(solver="model-parallel", verbose=0)
+    with machines() as there, connected(there) as client:
+        with pytest.raises(ClusterGaveUp, match="The data were lost.*when the scheduler does"):
+            model.set_params(scheduler=client).fit(X.rechunk((-1, 3)), labels)
 
 
 @pytest.mark.chaos
