@@ -174,7 +174,7 @@ class OnDask(Hands):
         """Let go of blocks that failed, so that the scheduler forgets them and makes them anew."""
         broken = [key for key, block in self._blocks.items() if block.status not in ("finished", "pending")]
         for key in broken:
-            del self._blocks[key]
+            self._blocks.pop(key).release()  # the traceback of the error holds the future, too
         if broken:
             self.supervisor.workers()  # the client has let go of them when it answers this
 
