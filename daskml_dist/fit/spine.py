@@ -48,10 +48,10 @@ def talk(
 
     ``state`` : where to go on from if there is no checkpoint.
     """
-    log = Log(training, hands, problem, solver.name)
     mark = fingerprint(training, table, problem, solver)
     mark |= {} if training.checkpoint is None else digest(hands)
     keeper = Keeper(training, mark)
+    log = Log(training, hands, problem, solver.name)
     status = "failed"
 
     def outcome(solution: Solution) -> Outcome:
