@@ -47,7 +47,7 @@ docs: $(READY) ## the site, into docs/_build/html; a warning is an error
 notebooks: $(READY) ## execute every notebook
 	@$(BIN)/python -m pytest -m notebook --timeout=1200 tests
 
-chaos: $(READY) ## kill workers, CHAOS_KILLS times; the bits must not change
+chaos: $(READY) ## kill workers and schedulers, CHAOS_KILLS times; the bits must not change
 	@CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest -m chaos --timeout=3600 tests
 
 bench: $(READY) ## us and the peers on the same data, one table

@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from daskml_dist.partitioning import balance, repartition
 from daskml_dist.saving import load, save
+from daskml_dist.storage import Checkpoint
 
-__all__ = ["__version__", "balance", "load", "repartition", "save"]
+__all__ = ["Checkpoint", "__version__", "balance", "load", "repartition", "save"]
 
 __version__ = version("daskml_dist")

@@ -39,5 +39,9 @@ class CheckpointInvalid(DaskmlDistError):
     """A checkpoint or a model directory is damaged, foreign, or of other data or parameters."""
 
 
+class CheckpointMissing(DaskmlDistError, FileNotFoundError):
+    """A fit was to go on from a checkpoint, and there is none."""
+
+
 class ClusterGaveUp(DaskmlDistError, RuntimeError):
     """The cluster could not answer after repeated repairs; the message gives the likely cause."""

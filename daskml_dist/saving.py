@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from os import PathLike, fspath
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -36,6 +37,8 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
     parameters = model.get_params(deep=False)
     if not isinstance(parameters.get("scheduler"), str | None):
         parameters["scheduler"] = None  # a Client belongs to this process
+    if isinstance(parameters.get("checkpoint"), PathLike):
+        parameters["checkpoint"] = fspath(parameters["checkpoint"])
     if isinstance(parameters.get("solver"), Solver):
         parameters["solver"] = parameters["solver"].name  # how it was found is no part of what was found
     attributes = {name: value for name, value in vars(model).items() if name not in parameters}

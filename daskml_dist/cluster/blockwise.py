@@ -110,6 +110,8 @@ class Blockwise:
     def close(self) -> None:
         """Let go of everything that was held."""
         self.keeping.keep_only(())
+        if self.supervisor is not None:
+            self.supervisor.dismiss()
 
     # -- questions ------------------------------------------------------------------------------------
 

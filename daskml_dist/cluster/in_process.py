@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 from daskml_dist.cluster._base import Hands, Holding
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
-from daskml_dist.cluster.recipes import chunk_of, recipes, refuse_unreadable
+from daskml_dist.cluster.recipes import chunk_of, patiently, recipes, refuse_unreadable
 from daskml_dist.cluster.served_here import serve_here
 from daskml_dist.cluster.shards import RecipeShard, ResidentShard, Shard
 from daskml_dist.kernels import NOTHING, Coding, Partial, Question, combine, finish, partial_answer
@@ -126,7 +126,9 @@ class InProcess(Hands):
         """Compute all blocks, each of which stays an array of its own."""
         columns = [part.to_delayed().ravel().tolist() for part in table.columns.values()]
         try:
-            computed = dask.compute(*columns, scheduler="threads", num_workers=self.threads)
+            computed = patiently(
+                lambda: dask.compute(*columns, scheduler="threads", num_workers=self.threads)
+            )
         except Exception as error:
             refuse_unreadable(table, error)
         return [

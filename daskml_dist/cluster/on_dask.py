@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar, final
@@ -20,7 +21,7 @@ from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
 from daskml_dist.cluster.recipes import block_keys, complaint, recipes, spans
 from daskml_dist.cluster.scheduler_internals import blamed
 from daskml_dist.cluster.served_there import Serving
-from daskml_dist.cluster.shards import RecipeShard, resident_shard
+from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
 from daskml_dist.errors import ChunkUnreadable, DaskmlDistError, InvalidData
@@ -107,12 +108,18 @@ class OnDask(Hands):
         # log_event() of the client waits for the scheduler; a pass must not
         scheduler: Any = self.client.scheduler
         loop: Any = self.client.loop
-        loop.add_callback(scheduler.log_event, topic=topic, msg=dict(message))
+
+        async def tell() -> None:
+            with suppress(OSError):  # the scheduler is gone; whoever asks it something will say so
+                await scheduler.log_event(topic=topic, msg=dict(message))
+
+        loop.add_callback(tell)
 
     def close(self) -> None:
         for future in (*self._shards, *self._blocks.values()):
             future.release()  # now, and not when the garbage collector comes by
         self._shards, self._blocks, self._keys, self._source = [], {}, [], None
+        self.supervisor.dismiss()
 
     @property
     def graph(self) -> Any:
@@ -160,12 +167,15 @@ class OnDask(Hands):
             del held
             try:
                 self.supervisor.settle(list(self._blocks.values()))
-            except (*CURABLE, Stalled, DaskmlDistError):
+            except (*CURABLE, Stalled, DaskmlDistError, OSError):
                 raise
             except Exception as error:
                 self._refuse_unreadable(error)
 
-        self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
+        try:
+            self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
+        except OSError as error:  # again and again
+            self._refuse_unreadable(error)
 
     def _refuse_unreadable(self, error: Exception) -> NoReturn:
         """Say which chunk cannot be computed; nothing is tried again."""
@@ -182,7 +192,9 @@ class OnDask(Hands):
         """Let go of blocks that failed, so that the scheduler forgets them and makes them anew."""
         broken = [key for key, block in self._blocks.items() if block.status not in ("finished", "pending")]
         for key in broken:
-            del self._blocks[key]
+            self._blocks.pop(key).release()  # the traceback of the error holds the future, too
+        if broken:
+            self.supervisor.workers()  # the client has let go of them when it answers this
 
     def _restore_blocks(self, error: BaseException) -> None:
         """Make blocks anew that are lost."""
@@ -257,7 +269,10 @@ class OnDask(Hands):
         self._asked = question
         graph = self._draw(question, self._shards)
         self._tasks = sum(1 for key in graph.__dask_graph__() if str(key).startswith(self._id))
-        return self.supervisor.result(self.client.compute(graph, optimize_graph=False, traverse=False))
+        found = self.supervisor.result(self.client.compute(graph, optimize_graph=False, traverse=False))
+        if isinstance(found, ShardMoved):
+            raise found
+        return found
 
     def _draw(self, question: Question[Any], shards: list[Any]) -> Delayed:
         """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, NoReturn, final
+from typing import Any, NoReturn, TypeVar, final
 
 import dask
 import numpy as np
@@ -16,6 +17,22 @@ from dask.typing import Key
 from daskml_dist.errors import ChunkUnreadable, DaskmlDistError
 from daskml_dist.kernels import canonical
 from daskml_dist.types import Chunk, Table
+
+T = TypeVar("T")
+
+READS = 3
+"""How often a task is run that raises OSError: a file system may fail for a moment."""
+_PAUSE = 0.2  # seconds before it is run again, and twice as long each time
+
+
+def patiently(read: Callable[[], T]) -> T:
+    """What ``read()`` returns, tried again where it raises OSError."""
+    for tried in range(READS - 1):
+        try:
+            return read()
+        except OSError:
+            time.sleep(_PAUSE * 2**tried)
+    return read()
 
 
 @final
@@ -48,7 +65,8 @@ class Recipe:
         started: list[Key] = []
         note = (None, None, lambda key, graph, state: started.append(key), None, None)
         try:
-            blocks = dask.get(dict(self.graph), list(wanted.values()), callbacks=[note])
+            graph, keys = dict(self.graph), list(wanted.values())
+            blocks = patiently(lambda: dask.get(graph, keys, callbacks=[note]))
         except (DaskmlDistError, MemoryError):
             raise
         except Exception as error:  # whatever reads a file has errors of its own

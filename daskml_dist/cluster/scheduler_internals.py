@@ -1,4 +1,4 @@
-"""The one place that reaches into Dask's scheduler, where no public call does what a fit needs.
+"""The one place that reaches into Dask's scheduler and client, where no public call does what a fit needs.
 
 tests/cluster/test_scheduler_internals.py names each of them, so that a new release of distributed that
 changes one is noticed there.
@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from dask.typing import Key
 from distributed import Client
+from distributed.deploy.adaptive import Adaptive
 
 
 def forgive(client: Client, keys: list[str]) -> None:
@@ -30,6 +31,19 @@ def blamed(client: Client, key: Key) -> Key:
     """The task whose failure is that of ``key``, which may be the same (``TaskState.exception_blame``)."""
     found: Any = client.run_on_scheduler(_blamed, key=key)
     return key if found is None else cast(Key, found)
+
+
+def adaptive_of(client: Client) -> Adaptive | None:
+    """What scales the client's cluster by its load, if anything does (``Cluster._adaptive``)."""
+    found = getattr(client.cluster, "_adaptive", None)
+    return found if isinstance(found, Adaptive) and found.state in ("starting", "running") else None
+
+
+def reconnect_for(client: Client, seconds: float | None) -> float | None:
+    """Let the client look for a scheduler that went away for this long; how long it did (``_timeout``)."""
+    before: float | None = client._timeout
+    client._timeout = seconds
+    return before
 
 
 def _blamed(dask_scheduler: Any, key: Key) -> Key | None:

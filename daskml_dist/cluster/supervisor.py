@@ -6,15 +6,17 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from distributed import Client, Future, KilledWorker, wait
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import NoWorkerError
 
-from daskml_dist.cluster.scheduler_internals import drop_worker, forgive
+from daskml_dist.cluster.elastic import Crew
+from daskml_dist.cluster.scheduler_internals import drop_worker, forgive, reconnect_for
 from daskml_dist.cluster.shards import ShardMoved
 from daskml_dist.errors import ClusterGaveUp
 
@@ -34,15 +36,19 @@ class Patience:
     tick : between two looks at the cluster.
     silent_worker : a worker that has not been heard of for this long is taken for dead.
     no_workers : how long the cluster may be without any worker.
+    no_scheduler : how long the scheduler may be away.
     stalled : no question may take longer than this, or than 30 times the longest one so far.
     attempts : how often one question is asked in all.
+    reads : how often a task is run that raises OSError, as where a file cannot be read for a moment.
     """
 
     tick: float = 0.5
     silent_worker: float = 30.0
     no_workers: float = 120.0
+    no_scheduler: float = 120.0
     stalled: float = 600.0
     attempts: int = 20
+    reads: int = 3
 
 
 class Stalled(RuntimeError):
@@ -57,18 +63,35 @@ class Supervisor:
         self.client = client
         self.patience = patience
         self.repairs: list[str] = []
-        self._expected = len(self.workers())
+        scheduler: Any = client.scheduler
+        self._address: str = scheduler.address
+        self._timeout = reconnect_for(client, patience.no_scheduler)
+        if self._timeout is None or self._timeout > patience.no_scheduler:  # it is more patient than that
+            reconnect_for(client, self._timeout)
+        self._crew = Crew(client)
         self._longest = 0.0
         self._last_seen_any = -math.inf
         self._silent: dict[str, tuple[float, float]] = {}
+        self._scheduler = self._known_scheduler = ""
+        self.workers()  # whom the fit counts on
+        self._known_scheduler = self._scheduler
 
     def workers(self) -> dict[str, Any]:
         """What the scheduler knows of each worker, by address; nothing while it cannot be reached."""
+        if self.client.status != "running":  # the client would tell what it knew before
+            return {}
         try:
             info: Any = self.client.scheduler_info(n_workers=-1)
         except (OSError, TimeoutError):
             return {}
-        return dict(info["workers"])
+        workers, self._scheduler = dict(info["workers"]), info["id"]
+        self._crew.note(workers)
+        return workers
+
+    def dismiss(self) -> None:
+        """The fit is over: the client and its cluster are as they were before."""
+        self._crew.dismiss()
+        reconnect_for(self.client, self._timeout)
 
     def insist(
         self,
@@ -85,21 +108,32 @@ class Supervisor:
         repair : restores what the work depends on.
         keys : names the long-lived keys that must not wear out by the deaths of workers.
         """
-        for attempt in range(1, self.patience.attempts + 1):
+        trouble: BaseException | None = None
+        unread = 0
+        for _ in range(self.patience.attempts):
             try:
-                if time.monotonic() - self._last_seen_any > self.patience.tick:  # else one has just answered
+                if trouble is not None:
+                    self._recover(trouble, repair, keys)
+                elif (
+                    time.monotonic() - self._last_seen_any > self.patience.tick
+                ):  # else one has just answered
                     self.wait_for_workers()
                 found = attempt_once()
                 self._last_seen_any = time.monotonic()
                 return found
+            except ClosedClientError as error:
+                raise ClusterGaveUp(self._no_scheduler()) from error
             except (*CURABLE, Stalled) as error:
-                self.repairs.append(f"{type(error).__name__}: {error}")
-                if attempt == self.patience.attempts:
-                    raise ClusterGaveUp(self._why(error)) from error
-                self._forgive(keys())
-                self.wait_for_workers()
-                repair(error)
-        raise AssertionError("unreachable")
+                trouble = error
+            except OSError as error:
+                trouble = error
+                unread += self.client.status == "running"  # else it is the scheduler that cannot be reached
+                if unread == self.patience.reads:
+                    raise
+                time.sleep(self.patience.tick)
+            self.repairs.append(f"{type(trouble).__name__}: {trouble}")
+        assert trouble is not None
+        raise ClusterGaveUp(self._why(trouble)) from trouble
 
     def result(self, future: Future[Any]) -> Any:
         """Wait for one future, looking after the cluster at every tick; cancel it if the wait ends early."""
@@ -137,19 +171,39 @@ class Supervisor:
             raise Stalled(f"no worker sent a result within {self.patience.silent_worker:.0f} s") from error
 
     def wait_for_workers(self) -> dict[str, Any]:
-        """``workers()`` once there are any; missing ones are asked for meanwhile."""
-        began = time.monotonic()
-        while not (workers := self.workers()):
-            self._replace_missing(0)
-            if time.monotonic() - began > self.patience.no_workers:
-                raise ClusterGaveUp(
-                    f"The cluster has had no worker for {self.patience.no_workers:.0f} s. Start workers for "
-                    f"{self.client.scheduler_info()['address']}, or look into the workers' logs for why "
-                    "they die."
-                )
+        """``workers()`` once there are any; missing ones are asked for, and a scheduler may come back."""
+        began, enough = time.monotonic(), 1
+        while len(workers := self.workers()) < max(enough, 1):
+            if self._scheduler_came_back():  # its workers come one by one, and one alone has little memory
+                began, enough = time.monotonic(), self._crew.expected
+            waited = time.monotonic() - began
+            if workers and waited > self.patience.silent_worker:
+                break
+            if not workers and waited > self.patience.no_workers:
+                raise ClusterGaveUp(self._no_workers())
+            self._replace_missing(len(workers))
             time.sleep(self.patience.tick)
         self._last_seen_any = time.monotonic()
         return workers
+
+    def _scheduler_came_back(self) -> bool:
+        """Wait for the scheduler where it is away; whether it is another one than before."""
+        began = time.monotonic()
+        while self.client.status != "running":
+            gone = time.monotonic() - began > self.patience.no_scheduler
+            if gone or self.client.status != "connecting":  # the client gave up, or was closed
+                raise ClusterGaveUp(self._no_scheduler())
+            time.sleep(self.patience.tick)
+        known, self._known_scheduler = self._known_scheduler, self._scheduler
+        return known != self._scheduler
+
+    def _recover(
+        self, trouble: BaseException, repair: Callable[[BaseException], None], keys: Callable[[], list[str]]
+    ) -> None:
+        """Make whole what an attempt needs; what disturbs that is trouble like any other."""
+        self.wait_for_workers()
+        self._forgive(keys())
+        repair(trouble)
 
     def look(self, began: float) -> None:
         """Replace and remove workers; raise Stalled where nothing was done since ``began`` for too long."""
@@ -166,11 +220,9 @@ class Supervisor:
             raise Stalled(f"no answer within {limit:.0f} s")
 
     def _replace_missing(self, there: int) -> None:
-        """Ask the cluster again for workers that died: jobs and killed nannies do not come back alone."""
-        cluster = self.client.cluster
-        if there < self._expected and cluster is not None:
-            scale: Callable[[int], Any] = cluster.scale
-            scale(self._expected)
+        """Have dead workers replaced; a scheduler that is away just now is asked the next time."""
+        with suppress(OSError):
+            self._crew.replace_missing(there)
 
     def _drop_silent(self, workers: dict[str, Any]) -> None:
         """Remove workers whose heartbeats stopped; times are this machine's own, not the cluster's."""
@@ -196,6 +248,18 @@ class Supervisor:
         if keys and self.client.status == "running":
             forgive(self.client, keys)
 
+    def _no_workers(self) -> str:
+        return (
+            f"The cluster has had no worker for {self.patience.no_workers:.0f} s. Start workers for "
+            f"{self._address}, or look into the workers' logs for why they die."
+        )
+
+    def _no_scheduler(self) -> str:
+        return (
+            f"The scheduler at {self._address} is gone and did not come back within "
+            f"{self.patience.no_scheduler:.0f} s. Start it again, or connect to another one."
+        )
+
     def _why(self, error: BaseException) -> str:
         tries = self.patience.attempts
         if isinstance(error, KilledWorker):
@@ -208,7 +272,7 @@ class Supervisor:
         if isinstance(error, FutureCancelledError | CancelledError):
             return (
                 f"The data were lost in the last of {tries} attempts and could not be made anew. Data that "
-                "were scattered to the workers are gone when a worker dies; build X and y from files or "
-                "other tasks that can be run again."
+                "were scattered to the workers are gone when a worker dies, and those that were persisted "
+                "when the scheduler does; build X and y from files or other tasks that can be run again."
             )
         return f"The cluster did not answer after {tries} attempts; the last failure was {error!r}."

@@ -8,10 +8,12 @@ from daskml_dist.fit.minimax import Worst, fit_minimax
 from daskml_dist.fit.model_parallel import fit_model_parallel
 from daskml_dist.fit.scoring import score
 from daskml_dist.fit.spine import fit
+from daskml_dist.fit.states import CheckpointNotKept
 from daskml_dist.fit.stochastic import fit_stochastic
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 
 __all__ = [
+    "CheckpointNotKept",
     "Crossed",
     "Interrupted",
     "Outcome",

@@ -29,6 +29,7 @@ from daskml_dist.solvers import (
     joined_progress,
     named,
 )
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray, Table
 
 Asked = tuple[Problem, View]
@@ -66,7 +67,9 @@ def _one_by_one(
     for number, (problem, view) in enumerate(asked):
         factors = None if view.class_weight is None else np.asarray(view.class_weight)
         hands.code(Coding(classes, factors, one=view.one))
-        own = replace(training, checkpoint=f"{training.checkpoint}/class-{number}")
+        checkpoint = Checkpoint.of(training.checkpoint)
+        assert checkpoint is not None
+        own = replace(training, checkpoint=checkpoint.inside(f"class-{number}", first=number == 0))
         try:
             outcomes.append(talk(own, hands, table, problem, classes, solver))
         except Interrupted:

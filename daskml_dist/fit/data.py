@@ -18,11 +18,19 @@ def placed(
     training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None, groups: Any = None
 ) -> Iterator[tuple[Hands, Table, bool]]:
     """Hands that hold the data while the block lasts, the table, and whether it is streamed."""
+    with connected(training, X, y, sample_weight, offset, groups) as (hands, table):
+        yield hands, table, settle(hands, table)
+
+
+@contextmanager
+def connected(
+    training: Training, X: Any, y: Any, sample_weight: Any, offset: Any = None, groups: Any = None
+) -> Iterator[tuple[Hands, Table]]:
+    """Hands while the block lasts, and the data as a table that has no place yet."""
     lazy = inputs.is_lazy(X, y, sample_weight, offset, groups)
     hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
     try:
-        table = read(training, hands, X, y, sample_weight, offset, groups)
-        yield hands, table, settle(hands, table)
+        yield hands, read(training, hands, X, y, sample_weight, offset, groups)
     finally:
         hands.close()
 

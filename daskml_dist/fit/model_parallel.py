@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from daskml_dist import inputs
-from daskml_dist.cluster import BlockModel, Blockwise, Hands, OnDask, connect
+from daskml_dist.cluster import BlockModel, Blockwise, Hands, OnDask
 from daskml_dist.errors import UnsupportedCombination
-from daskml_dist.fit.data import read, settle
+from daskml_dist.fit.data import connected, settle
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.losses import ScaledLoss
 from daskml_dist.solvers import MODEL_PARALLEL, Problem, Reached, Solution, State, model_parallel, null_point
-from daskml_dist.types import AnyArray, Cost, Table
+from daskml_dist.types import AnyArray, Cost
 
 
 def fit_model_parallel(
@@ -30,12 +31,9 @@ def fit_model_parallel(
         A loss or penalty that is not smooth, several classes or targets, a start, a proof, or a checkpoint.
     """
     _refuse(training)
-    hands = connect(
-        training.scheduler, lazy=inputs.is_lazy(X, y, sample_weight, offset), patience=training.patience
-    )
-    try:
-        table = inputs.made_lazy(read(training, hands, X, y, sample_weight, offset))
-        columns = Table(None, table.y, table.weight, table.offset, table.chunks, table.n_features, None, True)
+    with connected(training, X, y, sample_weight, offset) as (hands, table):
+        table = inputs.made_lazy(table)
+        columns = replace(table, X=None)
         settle(hands, columns)
         problem, classes = survey(training, hands, table, False)
         if problem.margins > 1 or problem.targets > 1:
@@ -48,8 +46,6 @@ def fit_model_parallel(
             return _talk(training, hands, blocks, problem, classes)
         finally:
             blocks.close()
-    finally:
-        hands.close()
 
 
 def _model(problem: Problem) -> BlockModel:
@@ -105,12 +101,17 @@ _REFUSED = (
 
 
 def _refuse(training: Training) -> None:
-    """Refuse what has no parts that live with the columns."""
+    """Refuse what has no parts that live with the columns, and what only the caller's process could keep."""
+    if training.checkpoint is not None:
+        raise UnsupportedCombination(
+            f"solver={MODEL_PARALLEL!r} keeps no checkpoints: the coefficients live on the workers, and no "
+            "process has all of them before the end. Use checkpoint=None, or solver='auto', which merges "
+            "column chunks."
+        )
     given = {
         f"the loss {training.loss.name!r}": not training.loss.smooth or isinstance(training.loss, ScaledLoss),
         f"the penalty {training.penalty(1.0).name!r}": not training.penalty(1.0).smooth,
         "certify=True": training.certify,
-        "checkpoint=": training.checkpoint is not None,
         "warm_start=True": training.start is not None,
     }
     for what, is_given in given.items():

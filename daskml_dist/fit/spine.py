@@ -5,7 +5,6 @@ minimise F(w, b) = (1 / sum s) sum_i s_i loss(y_i, x_i'w + b + offset_i) + penal
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +14,10 @@ from daskml_dist.fit.conversation import hold
 from daskml_dist.fit.data import placed
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
-from daskml_dist.fit.states import digest, fingerprint, keep, keeper, resumed
+from daskml_dist.fit.states import Keeper, digest, fingerprint
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, by_target, named
-from daskml_dist.storage import Checkpoints
 from daskml_dist.types import AnyArray, Table
 
 
@@ -50,32 +48,33 @@ def talk(
 
     ``state`` : where to go on from if there is no checkpoint.
     """
+    mark = fingerprint(training, table, problem, solver)
+    mark |= {} if training.checkpoint is None else digest(hands)
+    keeper = Keeper(training, mark)
     log = Log(training, hands, problem, solver.name)
-    store = None if training.checkpoint is None else Checkpoints(training.checkpoint)
-    mark = fingerprint(training, table, problem, solver) | ({} if store is None else digest(hands))
     status = "failed"
 
     def outcome(solution: Solution) -> Outcome:
         return Outcome(solution, problem, classes, log.history.rows(), hands.graph)
 
     try:
-        begun = resumed(store, mark) or state
-        solution = hold(by_target(solver, problem, begun), hands, log, keeper(store, mark))
+        begun = keeper.resumed() or state
+        solution = hold(by_target(solver, problem, begun), hands, log, keeper)
         log.heard(solution.state, None)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)
     except KeyboardInterrupt:
         status = "interrupted"
+        keeper.interrupted(log.state)
         reached = log.state.point is not None
         raise Interrupted(outcome(Solution(log.state, False)) if reached else None) from None
     except ClusterGaveUp as error:
-        if log.state.point is None or log.state.progress is None:
+        where = keeper.give_up(log.state)
+        if where is None:
             raise
-        store = store or Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
-        where = keep(store, log.state, mark)
         raise ClusterGaveUp(
             f"{error} The state after {log.state.passes} passes is kept in {where}; fit again with "
-            f"checkpoint={str(store.url)!r} to go on from it."
+            f"checkpoint={where!r} to go on from it."
         ) from error
     finally:
         log.ended(status)

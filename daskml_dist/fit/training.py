@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, final
 
 from daskml_dist.cluster import Patience
@@ -12,6 +13,7 @@ from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import Problem, Solution, Solver
 from daskml_dist.splits import Split
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -59,7 +61,7 @@ class Training:
     multi_output: bool = False
     cv: Split | None = None
     scheduler: Any = None
-    checkpoint: str | None = None
+    checkpoint: Checkpoint | str | PathLike[str] | None = None
     verbose: int = 1
     patience: Patience | None = None
 

@@ -21,6 +21,7 @@ from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.penalties import L2, Penalty, Unpenalised
 from daskml_dist.solvers import MODEL_PARALLEL
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -222,6 +223,13 @@ def refuse_other_types(model: LinearModel, names: dict[str, Any], expected: str)
             raise UnsupportedParameter(f"{type(model).__name__}({name}={given!r}): expected {expected}.")
 
 
+def refuse_other_checkpoint(model: LinearModel) -> None:
+    """Refuse what is no place for checkpoints."""
+    refuse_other_types(
+        model, {"checkpoint": (str, PathLike, Checkpoint)}, "a directory or URL, a Checkpoint, or None"
+    )
+
+
 def refuse_common(model: Any) -> None:
     """Check the parameters that all models share."""
     refuse_outside(model, "tol", 0.0)
@@ -229,7 +237,7 @@ def refuse_common(model: Any) -> None:
     switches = dict.fromkeys(("fit_intercept", "warm_start", "certify"), bool | np.bool_)
     refuse_other_types(model, switches, "True or False")
     refuse_other_types(model, dict.fromkeys(("max_iter", "verbose"), int | np.integer), "an integer")
-    refuse_other_types(model, {"checkpoint": str | PathLike}, "a directory or URL, or None")
+    refuse_other_checkpoint(model)
     if model.fit_intercept is None:
         raise UnsupportedParameter(f"{type(model).__name__}(fit_intercept=None): expected True or False.")
 

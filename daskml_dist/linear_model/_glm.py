@@ -10,6 +10,7 @@ from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import Solver
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -26,7 +27,7 @@ class GLM(LinearRegressor):
     certify: bool
     random_state: Any
     scheduler: Any
-    checkpoint: str | None
+    checkpoint: Checkpoint | str | None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
         """Fit the model to X (n, p), y (n,), weights and offset (n,); see ``LogisticRegression.fit``."""

@@ -18,6 +18,7 @@ from daskml_dist.linear_model._base import (
 )
 from daskml_dist.penalties import Penalty
 from daskml_dist.risks import Mean, Risk, WorstGroup
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray, FloatArray
 
 RISKS: dict[str, Risk] = {risk.name: risk for risk in (WorstGroup(), Mean())}
@@ -33,7 +34,7 @@ class MinimaxModel(LinearModel):
     by: str
     alpha: float
     scheduler: Any
-    checkpoint: str | None
+    checkpoint: Checkpoint | str | None
 
     groups_: AnyArray
     group_losses_: FloatArray

@@ -16,6 +16,7 @@ from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import (
     LinearModel,
     check_features,
+    refuse_other_checkpoint,
     refuse_other_types,
     refuse_outside,
     refuse_share,
@@ -27,6 +28,7 @@ from daskml_dist.optimizers import SGD, Averaging, Optimizer
 from daskml_dist.optimizers.schedules import Adaptive, Constant, InverseScaling, Optimal, Schedule
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
 from daskml_dist.solvers import SERVED, STALENESS, STRATEGIES, State, StochasticGradient
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 _PENALTIES = ("l2", "l1", "elasticnet", None)
@@ -65,7 +67,7 @@ class StochasticModel(LinearModel):
     optimizer: Optimizer | None
     verbose: int
     scheduler: Any
-    checkpoint: str | None
+    checkpoint: Checkpoint | str | None
     _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]]
     _labels: ClassVar[bool]
 
@@ -85,6 +87,7 @@ class StochasticModel(LinearModel):
         counts = dict.fromkeys(("max_iter", "n_iter_no_change", "verbose"), int | np.integer)
         refuse_other_types(self, counts, "an integer")
         refuse_other_types(self, {"optimizer": Optimizer}, "one of daskml_dist.optimizers, or None")
+        refuse_other_checkpoint(self)
         self._refuse_unknown("penalty", _PENALTIES)
         self._refuse_unknown("learning_rate", _RATES)
         self._refuse_unknown("strategy", tuple(STRATEGIES))
@@ -277,6 +280,11 @@ class StochasticModel(LinearModel):
 
     def _step_on(self, training: Training, X: Any, y: Any, sample_weight: Any) -> None:
         """One epoch, and what the next one needs to go on from it."""
+        if self.checkpoint is not None:
+            raise UnsupportedCombination(
+                f"{type(self).__name__}.partial_fit goes on from the model itself and keeps no checkpoints. "
+                "Use checkpoint=None, and daskml_dist.save between the calls."
+            )
         check_features(self, X, reset="coef_" not in vars(self))
         outcome = self._train(training, X, y, sample_weight)
         self._progress = memory(outcome.solution.state)

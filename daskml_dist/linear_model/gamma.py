@@ -7,6 +7,7 @@ from typing import Any, final
 from daskml_dist.linear_model._glm import GLM
 from daskml_dist.losses import Gamma, Loss
 from daskml_dist.solvers import Solver
+from daskml_dist.storage import Checkpoint
 
 
 @final
@@ -56,7 +57,7 @@ class GammaRegressor(GLM):
         certify: bool = False,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept

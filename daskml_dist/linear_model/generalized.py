@@ -14,6 +14,7 @@ from daskml_dist.linear_model.tweedie import tweedie_loss
 from daskml_dist.losses import Binomial, Loss
 from daskml_dist.penalties import Bounded, ElasticNet, Penalty
 from daskml_dist.solvers import Solver
+from daskml_dist.storage import Checkpoint
 
 POWERS = {"normal": 0.0, "poisson": 1.0, "gamma": 2.0, "inverse gaussian": 3.0}
 
@@ -79,7 +80,7 @@ class GeneralizedLinearRegressor(GLM):
         certify: bool = False,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.family = family
         self.link = link

@@ -15,6 +15,7 @@ from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge,
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Huber, Squared
 from daskml_dist.penalties import Penalty
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -67,7 +68,7 @@ class HuberRegressor(LinearRegressor):
         verbose: int = 1,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.epsilon = epsilon
         self.max_iter = max_iter

@@ -17,6 +17,7 @@ from daskml_dist.linear_model._base import (
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
 from daskml_dist.losses import Hinge, Loss, SquaredHinge
 from daskml_dist.penalties import L2, ElasticNet, Penalty
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 LOSSES: dict[str, type[Loss]] = {"squared_hinge": SquaredHinge, "hinge": Hinge}
@@ -85,7 +86,7 @@ class LinearSVC(LinearClassifier):
         random_state: Any = None,
         max_iter: int = 100,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.penalty = penalty
         self.loss = loss

@@ -13,6 +13,7 @@ from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.linear_model.linear_svc import svm_penalty
 from daskml_dist.losses import EpsilonInsensitive, Loss, Squared, SquaredEpsilonInsensitive
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 LOSSES: dict[str, Callable[[float], Loss]] = {
@@ -73,7 +74,7 @@ class LinearSVR(LinearRegressor):
         random_state: Any = None,
         max_iter: int = 100,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.epsilon = epsilon
         self.tol = tol

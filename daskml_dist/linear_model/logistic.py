@@ -19,6 +19,7 @@ from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.solvers import Solver
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -53,7 +54,7 @@ class LogisticRegression(LogisticModel):
     scheduler : None for the current ``distributed.Client`` (threads where there is none or X is in
         memory), "threads", a Client, or the address of a scheduler.
     checkpoint : directory or fsspec URL where the state is kept after each pass, and from which a fit
-        that was cut short goes on; or None.
+        that was cut short goes on; a ``daskml_dist.Checkpoint``, which says how often; or None.
 
     Attributes
     ----------
@@ -90,7 +91,7 @@ class LogisticRegression(LogisticModel):
         n_jobs: Any = None,
         certify: bool = False,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.C = C
         self.l1_ratio = l1_ratio

@@ -10,6 +10,7 @@ from daskml_dist.linear_model._logistic import LogisticModel, symmetric
 from daskml_dist.linear_model._minimax import MinimaxModel
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.risks import Risk
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -74,7 +75,7 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
         verbose: int = 1,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.risk = risk
         self.regret = regret

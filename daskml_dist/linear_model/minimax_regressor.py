@@ -11,6 +11,7 @@ from daskml_dist.linear_model._minimax import MinimaxModel
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Gamma, Loss, Poisson, Squared
 from daskml_dist.risks import Risk
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 LOSSES: dict[str, Loss] = {"squared_error": Squared(), "poisson": Poisson(), "gamma": Gamma()}
@@ -77,7 +78,7 @@ class MinimaxRegressor(MinimaxModel, LinearRegressor):
         verbose: int = 1,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.loss = loss
         self.risk = risk

@@ -11,6 +11,7 @@ from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Quantile, Squared
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -64,7 +65,7 @@ class QuantileRegressor(LinearRegressor):
         verbose: int = 1,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.quantile = quantile
         self.alpha = alpha

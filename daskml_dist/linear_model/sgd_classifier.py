@@ -20,6 +20,7 @@ from daskml_dist.linear_model._classes import LinearClassifier, class_factors
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import Hinge, Logistic, Loss, ModifiedHuber, SquaredHinge
 from daskml_dist.optimizers import Optimizer
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -147,7 +148,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         servers: int = 1,
         optimizer: Optimizer | None = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle

@@ -14,6 +14,7 @@ from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import EpsilonInsensitive, FixedHuber, Loss, Squared, SquaredEpsilonInsensitive
 from daskml_dist.optimizers import Optimizer
+from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 
@@ -93,7 +94,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         servers: int = 1,
         optimizer: Optimizer | None = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
         self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle

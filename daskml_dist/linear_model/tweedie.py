@@ -7,6 +7,7 @@ from typing import Any, final
 from daskml_dist.linear_model._glm import GLM
 from daskml_dist.losses import Gamma, Loss, Poisson, Squared, Tweedie
 from daskml_dist.solvers import Solver
+from daskml_dist.storage import Checkpoint
 
 
 @final
@@ -60,7 +61,7 @@ class TweedieRegressor(GLM):
         certify: bool = False,
         random_state: Any = None,
         scheduler: Any = None,
-        checkpoint: str | None = None,
+        checkpoint: Checkpoint | str | None = None,
     ) -> None:
         self.power = power
         self.link = link

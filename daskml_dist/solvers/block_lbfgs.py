@@ -10,6 +10,7 @@ import numpy as np
 from daskml_dist.kernels import CurvatureSample, Point, Question, Sample, dense_rows, theta_order
 from daskml_dist.losses import JointLoss
 from daskml_dist.solvers._base import Conversation, Problem, Solver, State, Turn
+from daskml_dist.solvers.course import marked
 from daskml_dist.solvers.curvature import curvatures
 from daskml_dist.solvers.descent import Evaluation, Policy, descend, metric_of
 from daskml_dist.solvers.metric import Metric
@@ -18,6 +19,7 @@ from daskml_dist.types import Chunk, FloatArray
 
 EASY = 1e-2  # the relative gap from which on the curvature is about that of the minimum
 MOST_ELEMENTS = 1 << 25  # of all blocks: 256 MiB
+_FINE = "fine"  # of states of the second descent
 _ROWS_A_PARAMETER = 20
 _SAMPLE_BYTES = 1 << 27
 
@@ -38,23 +40,38 @@ class BlockLBFGS(Solver):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
             policy = Policy("never", state.numbers["null_value"])
-            return (yield from descend(problem, policy, metric_of(state), state, state.point))
+            if _FINE in state.numbers:
+                return (yield from _fine(problem, policy, metric_of(state), state))
+            return (yield from _both(problem, policy, metric_of(state), state, state.point))
         assert isinstance(problem.loss, JointLoss)
         share = min(1.0, _rows(problem) / problem.rows)
         sample = Sample(problem.loss, share, share, problem.seed)
         start: Start = yield Turn(Question(sample, _Begin(problem)), State())
         policy = Policy("never", start.null_value)
         state = State(passes=1 if problem.streamed else 0)
-        easy = replace(problem, tol=max(problem.tol, EASY))
-        near = yield from descend(easy, policy, start.metric, state, start.point)
-        if near.state.point is None or not near.converged or problem.tol >= EASY:
-            return near
-        if near.state.passes + 2 > problem.max_passes:
-            return (yield from descend(problem, policy, metric_of(near.state), near.state, near.state.point))
-        doubtful = CurvatureSample(problem.loss, near.state.point, share, problem.seed + 1)
-        metric: Metric = yield Turn(Question(doubtful, _Blocks(problem, near.state.point)), near.state)
-        state = replace(near.state, passes=near.state.passes + 1)
-        return (yield from descend(problem, policy, metric, state, near.state.point))
+        return (yield from _both(problem, policy, start.metric, state, start.point))
+
+
+def _both(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
+    """Descend in the first metric while the gap is large, then in that of the rows in doubt."""
+    easy = replace(problem, tol=max(problem.tol, EASY))
+    near = yield from descend(easy, policy, metric, state, point)
+    if near.state.point is None or not near.converged or problem.tol >= EASY:
+        return near
+    if near.state.passes + 2 > problem.max_passes:
+        return (yield from _fine(problem, policy, metric_of(near.state), near.state))
+    assert isinstance(problem.loss, JointLoss)
+    share = min(1.0, _rows(problem) / problem.rows)
+    doubtful = CurvatureSample(problem.loss, near.state.point, share, problem.seed + 1)
+    metric = yield Turn(Question(doubtful, _Blocks(problem, near.state.point)), near.state)
+    state = replace(near.state, passes=near.state.passes + 1)
+    return (yield from _fine(problem, policy, metric, state))
+
+
+def _fine(problem: Problem, policy: Policy, metric: Metric, state: State) -> Conversation:
+    """The second descent, from the point of the state; its states say that they are of it."""
+    assert state.point is not None
+    return (yield from marked(descend(problem, policy, metric, state, state.point), _FINE))
 
 
 def _rows(problem: Problem) -> int:

@@ -13,10 +13,11 @@ from daskml_dist.solvers import endless
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn, null_point
 from daskml_dist.solvers.box_lasso import shortest_subgradient
 from daskml_dist.solvers.certificate import Gap, Proof, prove, strong_convexity
+from daskml_dist.solvers.course import Course
 from daskml_dist.solvers.line_search import OnLine, acceptable, shorter
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.model_step import model_step
-from daskml_dist.solvers.pace import yet_to_fall
+from daskml_dist.solvers.pace import Pace
 from daskml_dist.types import Chunk, FloatArray
 
 #: beside the full step: a 64th, a 16th, a quarter, a half and twice of it
@@ -27,7 +28,6 @@ _NEARLY = 10.0  # times tol: from here a proven Newton step ends the descent wit
 _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven, as where columns are collinear
 _SAFETY = 16.0  # the second pass in a metric gains less than the first
 _POOR = 0.02  # a metric that gains less than a factor fifty a pass
-_PACE = 5  # passes whose decreases tell how fast F falls
 _MODERATE = 256  # parameters up to which a Hessian is worth a pass that it saves
 
 
@@ -69,17 +69,29 @@ class Policy:
         return problem.certify or (needed and (problem.parameters <= _MODERATE or rate > _POOR))
 
 
+@dataclass(frozen=True)
+class Footing:
+    """F at a point, and the gradient of its smooth part."""
+
+    point: Point
+    value: float
+    gradient: FloatArray
+
+    def slope(self, problem: Problem, step: FloatArray, *, arriving: bool = False) -> float:
+        """The derivative of F along a step that begins here, or that arrives here."""
+        w, along = self.point.theta[0, : problem.penalised], step[: problem.penalised]
+        signs = np.where(w == 0.0, np.sign(along) * (-1.0 if arriving else 1.0), np.sign(w))
+        return float(self.gradient @ step) + float(np.sum(problem.penalty.l1 * signs * along))
+
+
 @final
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Footing):
     """F and its derivatives at a point: the sums of a sweep, divided by the weights, plus the penalty.
 
     Gradient and Hessian are those of the smooth part; ``pull`` is the shortest subgradient of F.
     """
 
-    point: Point
-    value: float
-    gradient: FloatArray
     pull: FloatArray
     hessian: FloatArray | None
     answer: SweepAnswer
@@ -107,12 +119,6 @@ class Evaluation:
         reply: SweepAnswer = answer(Question(Sweep(problem.loss, point, hessian=hessian)), [sample], 1)
         return cls.of(problem, point, reply)
 
-    def slope(self, problem: Problem, step: FloatArray, *, arriving: bool = False) -> float:
-        """The derivative of F along a step that begins here, or that arrives here."""
-        w, along = self.point.theta[0, : problem.penalised], step[: problem.penalised]
-        signs = np.where(w == 0.0, np.sign(along) * (-1.0 if arriving else 1.0), np.sign(w))
-        return float(self.gradient @ step) + float(np.sum(problem.penalty.l1 * signs * along))
-
     def trials(self, problem: Problem, step: FloatArray, t: float) -> dict[float, float]:
         """F at the trial steps around this point, by their distance from the start of the step."""
         values = {}
@@ -126,15 +132,14 @@ class Evaluation:
 
 def descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:
     """Quasi-Newton descent from ``point``, in a metric that learns from each pass."""
-    line, pace = Line(None, np.zeros(problem.parameters)), Pace()
-    gap_before, gained = np.inf, 0.0
+    point, line, pace, gap_before, gained = _course(problem, state, point)
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
         return Solution(state, state.progress.gap <= problem.tol)
     while True:
         exact = policy.wants_hessian(problem, gap_before, gained)
         trials = line.step if line.rejected or _far(gap_before) else None
         sweep = _question(problem, point, metric if policy.prove else None, exact, trials)
-        reply: SweepAnswer = yield Turn(Question(sweep), state)
+        reply: SweepAnswer = yield Turn(Question(sweep), _on_course(state, line, pace, gap_before, gained))
         here = Evaluation.of(problem, point, reply)
         state = replace(state, passes=state.passes + 1)
         if line.start is None and not np.isfinite(here.value):
@@ -154,7 +159,8 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
         if here.hessian is not None:
             metric = Metric.of(here.hessian)
         step, decrease = model_step(problem, point, here.gradient, metric)
-        decrease = max(decrease, pace.yet_to_fall(policy, line, here))
+        if line.start is not None and policy.hessian == "never":  # a guess, maybe too kind
+            decrease = max(decrease, pace.yet_to_fall(line.start.value - here.value))
         policy = policy if np.isfinite(policy.null_value) else replace(policy, null_value=here.value)
         state, gap = verified(problem, policy, here, step, decrease, metric, proof, state)
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
@@ -168,29 +174,11 @@ def descend(problem: Problem, policy: Policy, metric: Metric, state: State, poin
 
 
 @final
-class Pace:
-    """How fast F falls."""
-
-    def __init__(self) -> None:
-        self.falls: list[float] = []  # from pass to pass
-
-    def yet_to_fall(self, policy: Policy, line: Line, here: Evaluation) -> float:
-        """How far F falls from here if it goes on as in the last passes: the rest of a geometric series.
-
-        It is asked where no Hessian is: then the metric is a guess, and may think too well of the gradient.
-        """
-        if line.start is None or policy.hessian != "never":
-            return 0.0
-        self.falls = [*self.falls, line.start.value - here.value][-_PACE:]
-        return yet_to_fall(self.falls)
-
-
-@final
 @dataclass(frozen=True)
 class Line:
     """The line from the last accepted point to the one that is asked for now."""
 
-    start: Evaluation | None
+    start: Footing | None
     step: FloatArray
     t: float = 1.0
     rejected: int = 0
@@ -328,7 +316,7 @@ def verified(
         step_size=float(np.linalg.norm(step)),
     )
     numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
-    return State(state.passes, here.point, progress, _memory(metric), numbers), progress.gap
+    return State(state.passes, here.point, progress, metric.memory, numbers), progress.gap
 
 
 def scale_of(value: float, null_value: float) -> float:
@@ -371,14 +359,24 @@ def _finished(
     return Solution(replace(state, point=point, progress=progress), True, here.hessian)
 
 
-def _memory(metric: Metric) -> dict[str, FloatArray]:
-    return {
-        "scale": metric.scale,
-        "factor": metric.factor,
-        "steps": metric.steps,
-        "changes": metric.changes,
-        "order": metric.order.astype(np.float64),
-    }
+def _on_course(state: State, line: Line, pace: Pace, gap_before: float, gained: float) -> State:
+    """The state, with what is needed to ask the same question again."""
+    start = line.start
+    if start is None:
+        return state
+    course = Course(
+        line.step, start.gradient, start.value, line.t, line.rejected, gap_before, gained, pace.falls
+    )
+    return course.on(state)
+
+
+def _course(problem: Problem, state: State, point: Point) -> tuple[Point, Line, Pace, float, float]:
+    """Where to ask next, and the same of a state that is gone on from; where it knows none, the beginning."""
+    known = Course.of(state)
+    if known is None:
+        return point, Line(None, np.zeros(problem.parameters)), Pace(), np.inf, 0.0
+    line = Line(Footing(point, known.value, known.gradient), known.step, known.t, known.rejected)
+    return line.target, line, Pace(known.falls), known.gap_before, known.gained
 
 
 def metric_of(state: State) -> Metric:

@@ -69,6 +69,17 @@ class Metric:
         return cls(scale, np.stack([part.factor for part in parts]), none, none, order)
 
     @property
+    def memory(self) -> dict[str, FloatArray]:
+        """As arrays of a state."""
+        return {
+            "scale": self.scale,
+            "factor": self.factor,
+            "steps": self.steps,
+            "changes": self.changes,
+            "order": self.order.astype(np.float64),
+        }
+
+    @property
     def cholesky_factor(self) -> FloatArray:
         """Lower triangular C with M = C C'."""
         return np.diag(self.scale) if self.factor.size == 0 else self.scale[:, None] * self.factor

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import final
 
 _SLOWEST = 0.9  # factor on the decrease, from pass to pass, that is believed
+
+
+_PACE = 5  # passes whose decreases tell how fast F falls
+
+
+@final
+class Pace:
+    """How fast F falls."""
+
+    def __init__(self, falls: Sequence[float] = ()) -> None:
+        self.falls = tuple(falls)  # from pass to pass
+
+    def yet_to_fall(self, fall: float) -> float:
+        """How far F falls yet if it goes on as before; ``fall`` is the decrease in the last pass."""
+        self.falls = (*self.falls, fall)[-_PACE:]
+        return yet_to_fall(self.falls)
 
 
 def yet_to_fall(falls: Sequence[float], slowest: float = _SLOWEST) -> float:

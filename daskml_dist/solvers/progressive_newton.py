@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal, final
 
 from daskml_dist.kernels import Point, Question, Sample
@@ -46,14 +45,17 @@ class ProgressiveNewton(Solver):
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         if state is not None and state.point is not None:
             numbers = state.numbers
-            policy = Policy(hessians(problem), numbers["null_value"], numbers["contraction"])
+            policy = _policy(problem, numbers["null_value"], numbers["contraction"])
             return (yield from _descend(problem, policy, metric_of(state), state, state.point))
         pilot: PilotAnswer = yield Turn(Question(sample_for(problem), Pilot(problem)), State())
-        policy = Policy(hessians(problem), pilot.null_value, pilot.contraction)
-        if pilot.contraction > UNTRUSTED:
-            policy = replace(policy, hessian="always")
+        policy = _policy(problem, pilot.null_value, pilot.contraction)
         state = State(passes=1 if problem.streamed else 0)
         return (yield from _descend(problem, policy, Metric.of(pilot.hessian), state, pilot.point))
+
+
+def _policy(problem: Problem, null_value: float, contraction: float) -> Policy:
+    """What passes are asked for, given what the pilot found; a metric that it does not trust is no help."""
+    return Policy("always" if contraction > UNTRUSTED else hessians(problem), null_value, contraction)
 
 
 def _descend(problem: Problem, policy: Policy, metric: Metric, state: State, point: Point) -> Conversation:

@@ -92,7 +92,7 @@ class StochasticGradient(Solver):
         last = track.epochs + 1 if self.once else self.epochs
         converged, note = bool(state.numbers.get(_DONE)), ""
         while track.epochs < last and not converged and not note:
-            before = track
+            before, begun = track, state
             track, epoch = yield from STRATEGIES[self.strategy](task, track, state)
             if epoch.diverged:
                 note = _diverged(task, epoch)
@@ -101,7 +101,9 @@ class StochasticGradient(Solver):
             progress = epoch.progress(float(np.linalg.norm(track.theta - before.theta)))
             point = track.model(task.stepping.optimizer)
             state = track.state(point, state.passes + epoch.passes, progress)
-            told = -(yield from self._score(task, state)) if self.held else epoch.loss / len(problems)
+            # until the epoch is judged, what is kept is its beginning
+            score = self._score(task, replace(begun, point=point)) if self.held else None
+            told = epoch.loss / len(problems) if score is None else -(yield from score)
             track, converged = self._judged(track, told)
             state = track.state(point, state.passes, progress)
         if not (converged or note or self.once or self.tol is None):

@@ -11,7 +11,7 @@ from typing import Any, final
 
 from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.storage._folder import Folder
-from daskml_dist.storage.sealed import seal, unseal
+from daskml_dist.storage.sealed import OtherVersion, seal, unseal
 from daskml_dist.types import AnyArray
 
 _NAME = re.compile(r"(\d{12})-[0-9a-f]{8}\.ckpt")
@@ -20,7 +20,7 @@ _LISTINGS = 100
 
 
 class CheckpointSkipped(UserWarning):
-    """A damaged checkpoint was passed over, and an older one is looked for."""
+    """A damaged checkpoint was passed over, and an older one was taken."""
 
 
 @final
@@ -54,6 +54,25 @@ class Checkpoints:
     def url(self) -> str:
         """The folder, as it can be given again."""
         return self._folder.address()
+
+    def refuse_unwritable(self) -> None:
+        """Write a small file and remove it again.
+
+        Raises
+        ------
+        OSError
+            Where nothing can be written; the message says so before hours of work depend on it.
+        """
+        name = f"probe-{secrets.token_hex(4)}"
+        try:
+            self._folder.write(name, b"")
+            self._folder.remove(name)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"no checkpoint can be written to {self.url} ({error.strerror or error}); give a directory "
+                "that can be written to and has room, or checkpoint=None",
+            ) from error
 
     def save(self, arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> str:
         """Save a new checkpoint, then remove those that are too old.
@@ -102,6 +121,8 @@ class Checkpoints:
         ------
         OSError
             Where none could be read because the file system refused: that is not the same as none.
+        CheckpointInvalid
+            Where all are damaged, or the newest was written by another version; nothing is removed.
         """
         for _ in range(_LISTINGS):
             found, vanished = self._newest_listed()
@@ -112,23 +133,36 @@ class Checkpoints:
     def _newest_listed(self) -> tuple[tuple[dict[str, AnyArray], dict[str, Any]] | None, bool]:
         """The newest valid of the files listed now, and whether a writer removed some meanwhile."""
         vanished, refused = False, None
+        skipped: dict[str, str] = {}
         for name in reversed(self._names()):
             try:
-                return unseal(self._folder.read(name)), vanished
+                found = unseal(self._folder.read(name))
             except FileNotFoundError:
                 vanished = True
+            except OtherVersion as error:
+                raise CheckpointInvalid(f"{self._folder.address(name)}: {error}") from error
             except CheckpointInvalid as error:
-                self._warn(name, str(error))
+                skipped[name] = str(error)
             except OSError as error:
                 refused = error
-                self._warn(name, f"it cannot be read: {error}")
+                skipped[name] = f"it cannot be read: {error}"
+            else:
+                self._warn(skipped)
+                return found, vanished
         if refused is not None:
             raise refused
+        if skipped and not vanished:
+            told = " ".join(f"{name}: {why}" for name, why in skipped.items())
+            raise CheckpointInvalid(
+                f"No checkpoint in {self.url} can be gone on from; nothing was changed there. Give another "
+                f"directory, or remove them to begin anew. {told}"
+            )
         return None, vanished
 
-    def _warn(self, name: str, why: str) -> None:
-        text = f"{self._folder.address(name)} was skipped, an older checkpoint is tried: {why}"
-        warnings.warn(text, CheckpointSkipped, stacklevel=4)
+    def _warn(self, skipped: Mapping[str, str]) -> None:
+        for name, why in skipped.items():
+            text = f"{self._folder.address(name)} was skipped, an older checkpoint is taken: {why}"
+            warnings.warn(text, CheckpointSkipped, stacklevel=4)
 
     def _names(self) -> list[str]:
         return [name for name in self._folder.names() if _NAME.fullmatch(name)]

@@ -29,6 +29,10 @@ _HEADER = _FRONT.size + hashlib.sha256().digest_size
 _ANOTHER = "Delete it and go on from an older one, or fit again."
 
 
+class OtherVersion(CheckpointInvalid):
+    """The file is intact, and another version of this library wrote it."""
+
+
 def seal(arrays: Mapping[str, AnyArray], meta: Mapping[str, Any]) -> bytes:
     """Pack arrays and metadata into one sealed container.
 
@@ -122,7 +126,7 @@ def _verified_payload(data: bytes) -> memoryview:
     if _digest(front, payload) != data[_FRONT.size : _HEADER]:
         raise CheckpointInvalid(f"the checkpoint is damaged: its SHA-256 does not match. {_ANOTHER}")
     if version != VERSION:
-        raise CheckpointInvalid(
+        raise OtherVersion(
             f"the checkpoint has format version {version}, and this library reads version {VERSION}. "
             "Upgrade daskml_dist."
         )

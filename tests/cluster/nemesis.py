@@ -79,7 +79,7 @@ class Nemesis:
     It strikes only where all workers are back, so that a slow machine gets somewhere between two deaths.
     """
 
-    def __init__(self, client: Client, seed: int, low: float, high: float, workers: int = 2) -> None:
+    def __init__(self, client: Client, seed: int | str, low: float, high: float, workers: int = 2) -> None:
         self.client, self.rng, self.pause, self.workers = client, random.Random(seed), (low, high), workers
         self.kills = 0
         self._stop = Event()

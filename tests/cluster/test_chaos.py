@@ -60,7 +60,7 @@ def test_many_deaths_leave_no_trace(name: str, seed: int) -> None:
     expected = told(kind("threads", MANY))
     with own_cluster() as cluster, Client(cluster) as client:
         assert told(kind(client, MANY)) == expected, "undisturbed"
-        with Nemesis(client, seed, 0.2, 1.5) as nemesis:
+        with Nemesis(client, f"{name}, {seed}", 0.2, 1.5) as nemesis:  # each kind at moments of its own
             fits = 0
             while nemesis.kills < max(KILLS // 2, 1):
                 assert told(kind(client, MANY)) == expected, (fits, nemesis.kills)

@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster
 from distributed.scheduler import Scheduler, TaskState
 
 from daskml_dist.cluster import scheduler_internals
-from daskml_dist.cluster.scheduler_internals import drop_worker, forgive
+from daskml_dist.cluster.scheduler_internals import adaptive_of, drop_worker, forgive, reconnect_for
 from tests.cluster.nemesis import own_cluster, until, whole_client
 
 #: every attribute of the scheduler and of its tasks that the library touches
@@ -67,6 +67,19 @@ def test_distributed_still_has_them() -> None:
     assert {"address", "stimulus_id", "expected"} <= set(
         inspect.signature(Scheduler.remove_worker).parameters
     )
+
+
+def test_a_client_still_has_them(client: Client, cluster: LocalCluster) -> None:
+    """How long it looks for a scheduler that went away, and what scales its cluster."""
+    assert "timeout = self._timeout" in inspect.getsource(Client._reconnect)
+    before = reconnect_for(client, 77.0)
+    assert reconnect_for(client, before) == 77.0
+    assert adaptive_of(client) is None
+    adaptive = cluster.adapt(minimum=2, maximum=2, interval="1h")
+    assert adaptive_of(client) is adaptive
+    assert until(lambda: adaptive.state == "running")
+    adaptive.stop()
+    assert adaptive_of(client) is None
 
 
 def test_a_task_that_saw_a_worker_die_is_suspicious_until_it_is_forgiven(

@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 from distributed import Client, Future, LocalCluster
 
+from daskml_dist import inputs
 from daskml_dist.cluster import OnDask
+from daskml_dist.cluster.recipes import recipes
 from daskml_dist.cluster.supervisor import Supervisor
-from daskml_dist.errors import ClusterGaveUp
+from daskml_dist.errors import ChunkUnreadable, ClusterGaveUp
 from daskml_dist.linear_model import LogisticRegression
 from tests.cluster.nemesis import (
     FEATURES,
@@ -275,6 +277,45 @@ def test_an_exception_in_a_block_is_raised_at_once(
     with pytest.raises(ValueError, match="the sensor is broken"):
         train(client, blocks(X, breaks), labels)
     assert counter.counts() == {"broken": 1}
+
+
+def unreadable(counter: Counter, times: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A block whose file cannot be read so many times."""
+
+    def read(block: np.ndarray) -> np.ndarray:
+        counter.count("read")
+        if counter.counts()["read"] <= times:
+            raise OSError(5, "Input/output error")
+        return block
+
+    return read
+
+
+@pytest.mark.parametrize("where", ["threads", "cluster"])
+def test_a_read_that_fails_once_is_tried_again(where: str, client: Client, tmp_path: Path) -> None:
+    counter = Counter(tmp_path)
+    X, labels, _ = seeded(400, 400)
+    expected = bits(train("threads", X, labels))
+    scheduler = client if where == "cluster" else "threads"
+    assert bits(train(scheduler, blocks(X, unreadable(counter, 1)), labels)) == expected
+    assert counter.counts() == {"read": 2}
+
+
+def test_a_read_that_always_fails_says_which(client: Client, tmp_path: Path) -> None:
+    counter = Counter(tmp_path)
+    X, labels, _ = seeded(400, 400)
+    with pytest.raises(ChunkUnreadable, match=r"Chunk 0 of X \(rows 0 to 399\).*fails with OSError"):
+        train(client, blocks(X, unreadable(counter, 99)), labels)
+    assert counter.counts() == {"read": PATIENT.reads}
+
+
+def test_a_streamed_chunk_is_read_again(tmp_path: Path) -> None:
+    counter = Counter(tmp_path)
+    X, labels, _ = seeded(400, 400)
+    table = inputs.read(blocks(X, unreadable(counter, 2)), labels)
+    [recipe] = recipes(table)
+    assert recipe.load(features=True).X.tobytes() == X.compute(scheduler="threads").tobytes()
+    assert counter.counts() == {"read": 3}
 
 
 def test_scattered_data_are_lost_for_good(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,7 @@ def test_a_dead_worker_changes_no_bit() -> None:
     [
         (LogisticRegression(solver="model-parallel", l1_ratio=0.5), "class", "the penalty"),
         (LogisticRegression(solver="model-parallel", certify=True), "class", "certify=True"),
-        (LogisticRegression(solver="model-parallel", checkpoint="memory://x"), "class", "checkpoint="),
+        (LogisticRegression(solver="model-parallel", checkpoint="memory://x"), "class", "checkpoint=None"),
     ],
     ids=["l1", "certify", "checkpoint"],
 )

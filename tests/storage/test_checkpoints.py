@@ -18,6 +18,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.storage import Checkpoints, CheckpointSkipped, _folder
 from tests.storage.damage import flips
 
@@ -64,14 +65,18 @@ def test_damaged_ones_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     with pytest.warns(CheckpointSkipped, match=newest.name):
         assert _passes(checkpoints) == 2
     middle.write_bytes(b"")
-    with pytest.warns(CheckpointSkipped):
-        assert _passes(checkpoints) == 1
-    oldest.write_bytes(oldest.read_bytes()[:-9])
     with pytest.warns(CheckpointSkipped) as caught:
-        assert checkpoints.newest() is None
-    assert len(caught) == 3 and caught[0].filename == __file__
+        assert _passes(checkpoints) == 1
+    assert len(caught) == 2
+    assert {warning.filename for warning in caught} == {__file__}
+    oldest.write_bytes(oldest.read_bytes()[:-9])
+    with pytest.raises(CheckpointInvalid, match="nothing was changed.*remove them.*empty.*truncated"):
+        checkpoints.newest()
+    assert sorted(tmp_path.iterdir()) == [oldest, middle, newest]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        for old in (newest, middle, oldest):
+            old.unlink()
         _save(checkpoints, 4)
         assert _passes(checkpoints) == 4
 
@@ -228,5 +233,5 @@ def test_files_that_cannot_be_read_are_not_the_same_as_none(
         raise PermissionError(errno.EACCES, "refused")
 
     monkeypatch.setattr(_folder.Folder, "read", refuse)
-    with pytest.warns(CheckpointSkipped, match="refused"), pytest.raises(PermissionError):
+    with pytest.raises(PermissionError, match="refused"):
         checkpoints.newest()
