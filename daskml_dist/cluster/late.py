@@ -66,7 +66,8 @@ class Race:
             if self._arrivals[number] is None and ask.status == "finished":
                 self._arrivals[number] = now
         if self.copied is None and (late := overdue(now, self._arrivals)):
-            self.copied = self._copy(late, now)
+            with suppress(OSError, TimeoutError):  # whatever the network does, the answer is waited for
+                self.copied = self._copy(late, now)
         if self.copied is None or self.copied.status not in ("pending", "finished"):
             return [self.final]
         return [self.final, self.copied]

@@ -61,6 +61,8 @@ class OnDask(Hands):
         self._source: Table | None = None
         self._resident: Resident | None = None
         self._recipes: list[Recipe] = []
+        self._homes: dict[int, str] = {}  # of chunks that a first plan may move
+        self._weighed = False  # whether bytes say more of the work than rows do
         self._rows: tuple[int, ...] = ()
         self._threads: tuple[str, ...] = ()
         self._looked = 0.0
@@ -74,7 +76,7 @@ class OnDask(Hands):
         return tuple(self.planner.decisions)
 
     def hold(self, table: Table) -> Holding:
-        self._source, self._resident, self._recipes = table, None, []
+        self._source, self._resident, self._recipes, self._weighed = table, None, [], False
         if self._too_large(table):
             self._recipes = recipes(table)
             self._rows = table.chunks or ()
@@ -83,16 +85,21 @@ class OnDask(Hands):
         self._resident = Resident(self.client, self.supervisor, table, workers)
         self._resident.persist()
         self._rows = table.chunks or self._resident.measure()
+        self._weighed = table.X is not None and inputs.is_sparse(table)
         return Holding(self._rows, self._resident.locations(), self._slots(), False)
 
     def planned(self, holding: Holding) -> Plan:
         moves = self.placement.by in ("resources", "finish-time")
+        self._homes = {i: home for i, home in enumerate(holding.locations) if home is not None and moves}
         return self.planner.first(holding, self._sizes() if moves else (), self._rooms(holding.slots))
 
     def place(self, plan: Plan) -> None:
         self.plan = plan
         self.planner.forget()
         self._shards = [self._shard(ids, owner) for ids, owner in zip(plan.shards, plan.owners, strict=True)]
+        homes, self._homes = self._homes, {}
+        with suppress(*CURABLE, Stalled, OSError, TimeoutError):  # the first question meets these again
+            self._settle_moves(homes)
 
     def code(self, coding: Coding) -> None:
         self.coding, self._token = coding, uuid4().hex
@@ -195,8 +202,7 @@ class OnDask(Hands):
 
     def _costs(self) -> tuple[float, ...]:
         """Work of each chunk: its rows, or bytes where rows are sparse."""
-        weighed = self._resident is not None and self._source is not None and inputs.is_sparse(self._source)
-        return self._sizes() if weighed else tuple(map(float, self._rows))
+        return self._sizes() if self._weighed else tuple(map(float, self._rows))
 
     def _lasting_keys(self) -> list[str]:
         blocks = () if self._resident is None else self._resident.blocks
@@ -253,22 +259,24 @@ class OnDask(Hands):
             return
         old = dict(zip(zip(self.plan.shards, self.plan.owners, strict=True), self._shards, strict=True))
         homes = _owners(self.plan)
-        moved = {i: homes[i] for i, owner in _owners(plan).items() if owner != homes[i]}
-        began = time.monotonic()
         shards = zip(plan.shards, plan.owners, strict=True)
         self._shards = [old.pop(shard) if shard in old else self._shard(*shard) for shard in shards]
         self.plan = plan
         for shard in old.values():
             shard.release()
-        if self._resident is not None:
-            self.supervisor.settle(self._shards)
-            self._learn(sum(self._sizes()[i] for i in moved), time.monotonic() - began)
-            self._resident.drop(moved)
+        self._settle_moves(homes)
 
-    def _learn(self, size: float, seconds: float) -> None:
-        """Remember how fast bytes moved."""
+    def _settle_moves(self, homes: Mapping[int, str]) -> None:
+        """Wait until chunks have left their homes for those that the plan names, and drop them there."""
+        moved = {i: homes[i] for i, owner in _owners(self.plan).items() if homes.get(i, owner) != owner}
+        if not moved or self._resident is None:
+            return
+        began = time.monotonic()
+        self.supervisor.settle(self._shards)
+        size, seconds = sum(self._sizes()[i] for i in moved), time.monotonic() - began
         if size >= _TELLING:
             self.bandwidth = 0.7 * self.bandwidth + 0.3 * size / seconds
+        self._resident.drop(moved)
 
     def _repair(self, error: BaseException) -> None:
         """Restore what a question depends on: lost blocks, and shards where the blocks are now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -33,12 +34,27 @@ def simulate(seconds_per_row: float) -> None:
 
 def restore() -> None:
     """Clocks as they are."""
-    import time
-
     tasks.partial_answer, tasks.clock = _answer, time.perf_counter
 
 
 def slow_down(client: Client, factors: dict[str, float], seconds_per_row: float = 1e-3) -> None:
     """Let workers take that many times as long as the others."""
-    for worker in client.scheduler_info(n_workers=-1)["workers"]:
+    for worker in workers(client):
         client.run(simulate, factors.get(worker, 1.0) * seconds_per_row, workers=[worker])
+
+
+def workers(client: Client) -> list[str]:
+    """The addresses of the workers that the scheduler knows."""
+    return sorted(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def stall_once(seconds: float) -> None:
+    """The next sweep of this process begins that much later."""
+    waiting = [seconds]
+
+    def late(kernel: Kernel[Any], chunks: Iterable[Chunk]) -> Partial:
+        if waiting:
+            time.sleep(waiting.pop())
+        return _answer(kernel, chunks)
+
+    tasks.partial_answer = late
