@@ -13,7 +13,7 @@ from distributed import Client, Future
 #: share of the shards that must have answered, and how many times their median the others may take
 QUANTILE, MULTIPLE = 0.75, 3.0
 #: seconds: earlier than this nothing is late
-LEAST = 1.0
+LEAST = 2.0
 #: seconds between two looks
 PULSE = 0.05
 

@@ -68,6 +68,7 @@ class OnDask(Hands):
         self._looked = 0.0
         self._shards: list[Future[Any]] = []
         self._asked: Question[Any] | None = None
+        self._met: set[str] = set()  # workers that have answered something
         self._copies: dict[int, str] = {}  # chunks on the way to a helper
         self._tasks = 0
 
@@ -324,6 +325,8 @@ class OnDask(Hands):
         Work that has taken so long is expected to take as long again.
         """
         plan, costs, sizes = self.plan, self._costs(), self._sizes()
+        if not {plan.owners[n] for n in late} <= self._met:
+            return None  # it may still import what the first question needs
         slow = {plan.owners[n] for n in late}
         helpers = tuple(worker for worker in self._threads if worker not in slow)
         chunks = sorted(i for n in late for i in plan.shards[n])
@@ -366,6 +369,7 @@ class OnDask(Hands):
         """Note how long each shard took; one whose copy was first takes as long as was waited, at least."""
         if race.copied is not None:
             self.planner.came_out("backup", "the copy was first" if by_copy else "the original was first")
+        self._met |= {busy.worker for busy in reply.busy}
         kernel = question.kernel
         if kernel.reads_features and kernel.streams_only is None:
             seconds, owners = [race.waited] * len(self.plan.shards), list(self.plan.owners)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import dask
+import dask.array as da
 import pytest
 from distributed import Client, LocalCluster, wait
 
@@ -13,7 +15,7 @@ from daskml_dist.cluster import late
 from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.partition import BALANCED
 from tests.cluster import slowness
-from tests.cluster.nemesis import at_question, bits, own_cluster, seeded, train, until
+from tests.cluster.nemesis import at_question, bits, own_cluster, seeded, train, until, whole
 from tests.cluster.slowness import slow_down, workers
 
 pytestmark = pytest.mark.timeout(600)
@@ -25,15 +27,17 @@ ROWS, CHUNK = 32_000, 1_000
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """A cluster of this file's own, of workers that are slowed down, added and retired."""
-    with own_cluster(WORKERS, memory_limit="600MiB") as running:
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),
+        own_cluster(WORKERS, memory_limit="600MiB") as running,
+    ):
         yield running
 
 
 @pytest.fixture
 def client(cluster: LocalCluster) -> Iterator[Client]:
     with Client(cluster) as connected:
-        cluster.scale(WORKERS)
-        assert until(lambda: len(workers(connected)) == WORKERS, 200)
+        assert until(lambda: whole(cluster, connected, WORKERS), 100)
         yield connected
         connected.run(slowness.restore)
 
@@ -45,11 +49,17 @@ def expected() -> tuple[bytes, bytes, int]:
 
 
 def held(client: Client) -> tuple[Any, Any]:
-    """Data in the memory of the workers."""
-    X, labels, _ = seeded(ROWS, CHUNK)
-    X, labels = client.persist([X, labels])
-    wait([X, labels], timeout=200)
-    return X, labels
+    """Data in the memory of the workers, the same number of rows on each of them."""
+    parts: list[Any] = []
+    for data in seeded(ROWS, CHUNK)[:2]:
+        cut = [data[i * ROWS // WORKERS : (i + 1) * ROWS // WORKERS] for i in range(WORKERS)]
+        there = [
+            client.persist(part, workers=[worker]) for part, worker in zip(cut, workers(client), strict=True)
+        ]
+        wait(there, timeout=200)
+        parts.append(client.persist(da.concatenate(there)))
+    wait(parts, timeout=200)
+    return parts[0], parts[1]
 
 
 def test_a_slow_worker_is_relieved_once(
@@ -104,7 +114,6 @@ def test_a_worker_that_arrives_gets_work(
     [new] = set(workers(client)) - set(there)
     assert {(d["kind"], d["target"]) for d in found.decisions} == {("idle", new)}
     assert hands[0].planner.pace.imbalance <= BALANCED
-    client.retire_workers([new])
 
 
 def test_a_worker_that_is_retired_leaves_quietly(
