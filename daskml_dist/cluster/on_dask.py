@@ -23,12 +23,13 @@ from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.planner import OVERHEAD, Planner
 from daskml_dist.cluster.recipes import Recipe, recipes
 from daskml_dist.cluster.resident import Resident
+from daskml_dist.cluster.roster import Roster
 from daskml_dist.cluster.shards import RecipeShard, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import Reply
-from daskml_dist.errors import InvalidData, UnsupportedParameter
+from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Coding, Question
-from daskml_dist.partition import Facts, Offer, Plan, by_resources, in_place, longest_first
+from daskml_dist.partition import Facts, Plan, in_place, longest_first
 from daskml_dist.types import Cost, Decision, Table
 
 B = TypeVar("B")
@@ -54,6 +55,7 @@ class OnDask(Hands):
         self.cost = Cost(0, 0, 0.0)
         self.supervisor = Supervisor(client, patience or Patience())
         self.placement = placement or Placement()
+        self.roster = Roster(self.supervisor, self.placement.needs)
         self.planner = Planner(self.placement, _PACES.setdefault(client, {}))
         self.bandwidth = float(dask.config.get("distributed.scheduler.bandwidth", 1e8))
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
@@ -64,8 +66,6 @@ class OnDask(Hands):
         self._homes: dict[int, str] = {}  # of chunks that a first plan may move
         self._weighed = False  # whether bytes say more of the work than rows do
         self._rows: tuple[int, ...] = ()
-        self._threads: tuple[str, ...] = ()
-        self._looked = 0.0
         self._shards: list[Future[Any]] = []
         self._asked: Question[Any] | None = None
         self._met: set[str] = set()  # workers that have answered something
@@ -92,7 +92,7 @@ class OnDask(Hands):
     def planned(self, holding: Holding) -> Plan:
         moves = self.placement.by in ("resources", "finish-time")
         self._homes = {i: home for i, home in enumerate(holding.locations) if home is not None and moves}
-        return self.planner.first(holding, self._sizes() if moves else (), self._rooms(holding.slots))
+        return self.planner.first(holding, self._sizes() if moves else (), self.roster.rooms(holding.slots))
 
     def place(self, plan: Plan) -> None:
         self.plan = plan
@@ -154,8 +154,8 @@ class OnDask(Hands):
         """Whether the table must be streamed; refuses chunks that no worker can hold."""
         if futures_of(list(table.columns.values())):
             return False
-        able = set(self._slots())
-        offers = [offer for offer in self._offers() if offer.memory and offer.worker in able]
+        self._slots()
+        offers = self.roster.limited()
         memory = sum(offer.memory for offer in offers) if offers else np.inf
         size = table_bytes(table, self.evaluate, memory)
         if size is None or size <= RESIDENT_SHARE * memory:
@@ -171,31 +171,8 @@ class OnDask(Hands):
             )
         return True
 
-    def _offers(self) -> list[Offer]:
-        """What each worker has that is there to stay."""
-        infos = self.supervisor.wait_for_workers()
-        staying = {w: info for w, info in infos.items() if info["status"] != "closing_gracefully"}
-        return [
-            Offer(worker, info["nthreads"], info["memory_limit"] or 0.0, info["resources"])
-            for worker, info in (staying or infos).items()
-        ]
-
     def _slots(self) -> tuple[str, ...]:
-        """The worker of each thread that may answer; waits for those that have been there before."""
-        began = time.monotonic()
-        while True:
-            try:
-                self._threads = by_resources(self._offers(), self.placement.needs)
-                return self._threads
-            except UnsupportedParameter:
-                if not self._threads or time.monotonic() - began > self.supervisor.patience.no_workers:
-                    raise
-                time.sleep(self.supervisor.patience.tick)
-
-    def _rooms(self, slots: tuple[str, ...]) -> dict[str, float]:
-        """Bytes that may stay on each worker, where there is a limit."""
-        offers = [offer for offer in self._offers() if offer.memory and offer.worker in slots]
-        return {offer.worker: RESIDENT_SHARE * offer.memory for offer in offers}
+        return self.roster.look()
 
     def _sizes(self) -> tuple[float, ...]:
         """Bytes of each chunk that a move transfers."""
@@ -228,28 +205,26 @@ class OnDask(Hands):
 
     def _replan(self) -> None:
         """Let chunks move if a worker is slow, came or left, and it pays."""
-        before = set(self._threads)
-        if time.monotonic() - self._looked > self.supervisor.patience.tick:
-            self._looked = time.monotonic()
-            self._slots()
-        came, gone = set(self._threads) - before, set(self.plan.owners) - set(self._threads)
+        before = set(self.roster.threads)
+        threads = self._slots() if self.roster.stale else self.roster.threads
+        came, gone = set(threads) - before, set(self.plan.owners) - set(threads)
         homes: dict[int, str] = {}
         if gone and self._resident is not None:
             locations = self._resident.locations()
-            homes = {i: home for i, home in enumerate(locations) if home in self._threads}
+            homes = {i: home for i, home in enumerate(locations) if home in threads}
             if len(homes) < len(locations):
                 return  # they are being made anew
         if gone or self.planner.pace.uneven or (came and self.planner.pace.measured):
             pace = self.planner.pace
             facts = Facts(
-                self._threads,
+                threads,
                 self._costs(),
                 pace.paces(),
                 pace.sweeps,
                 self._sizes(),
                 self.bandwidth,
                 OVERHEAD,
-                self._rooms(self._threads) if self._resident is not None else {},
+                self.roster.rooms(threads) if self._resident is not None else {},
                 homes,
             )
             self._move(self.planner.replan(self.plan, facts))
@@ -328,7 +303,7 @@ class OnDask(Hands):
         if not {plan.owners[n] for n in late} <= self._met:
             return None  # it may still import what the first question needs
         slow = {plan.owners[n] for n in late}
-        helpers = tuple(worker for worker in self._threads if worker not in slow)
+        helpers = tuple(worker for worker in self.roster.threads if worker not in slow)
         chunks = sorted(i for n in late for i in plan.shards[n])
         size = sum(sizes[i] for i in chunks)
         seconds = OVERHEAD + size / self.bandwidth + waited / MULTIPLE
@@ -352,7 +327,7 @@ class OnDask(Hands):
         """Bytes for which there is room on workers that have a limit."""
         if self._resident is None:
             return {}
-        sizes, left = self._sizes(), self._rooms(tuple(workers))
+        sizes, left = self._sizes(), self.roster.rooms(workers)
         for chunk, owner in _owners(self.plan).items():
             if owner in left:
                 left[owner] = max(left[owner] - sizes[chunk], 0.0)
@@ -376,7 +351,7 @@ class OnDask(Hands):
             for busy in reply.busy:
                 if busy.shard < len(seconds):
                     seconds[busy.shard], owners[busy.shard] = busy.seconds, busy.worker
-            idle = len(self._threads) - len(seconds)
+            idle = len(self.roster.threads) - len(seconds)
             self.planner.heard(self.plan, self._costs(), seconds, owners, max(idle, 0))
 
 

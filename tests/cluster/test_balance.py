@@ -179,3 +179,16 @@ async def _equip(gpus: float, dask_worker: Any) -> None:
 def _equipped(client: Client) -> list[str]:
     infos = client.scheduler_info(n_workers=-1)["workers"]
     return sorted(worker for worker, info in infos.items() if info["resources"].get("GPU"))
+
+
+def test_streamed_chunks_move_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are recipes: nothing is transferred, and each is loaded by another worker from then on."""
+    monkeypatch.setattr("daskml_dist.cluster.on_dask.RESIDENT_SHARE", 1e-9)
+    X, labels, _ = seeded(ROWS, CHUNK)
+    slow_down(client, {workers(client)[0]: 4.0})
+    still = train(Placement(client, replan=False, backup=False), X, labels)
+    hands = at_question(0, lambda: None, monkeypatch)
+    found = train(client, X, labels)
+    assert bits(found) == bits(still) and still.decisions == []
+    assert {d["kind"] for d in found.decisions} == {"slow"}
+    assert hands[0].planner.pace.imbalance <= BALANCED
