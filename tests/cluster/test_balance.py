@@ -13,6 +13,7 @@ from distributed import Client, LocalCluster, wait
 from daskml_dist import Placement
 from daskml_dist.cluster import late
 from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.monitor import TOPIC
 from daskml_dist.partition import BALANCED
 from tests.cluster import slowness
 from tests.cluster.nemesis import at_question, bits, own_cluster, seeded, train, until, whole
@@ -80,6 +81,9 @@ def test_a_slow_worker_is_relieved_once(
     assert hands[0].planner.pace.imbalance <= BALANCED
     expected_gain = sum(d["expected_gain"] for d in found.decisions)
     assert sum(d["measured_gain"] for d in found.decisions) == pytest.approx(expected_gain, rel=0.02)
+    told = [message for _, message in client.get_events(TOPIC) if message["event"] == "decision"]
+    assert [m["decision"] for m in told] == 2 * [d["number"] for d in found.decisions], "made, and measured"
+    assert {m["why"] for m in told} == {d["why"] for d in found.decisions}
     moved = {chunk for d in found.decisions for chunk in d["chunks"]}
     places = client.who_has(X)
     assert {len(where) for where in places.values()} == {1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from daskml_dist import Placement
@@ -14,6 +15,7 @@ from daskml_dist.cluster.late import overdue
 from daskml_dist.cluster.pace import LEAST, Pace
 from daskml_dist.cluster.planner import Planner
 from daskml_dist.errors import UnsupportedParameter
+from daskml_dist.linear_model import LogisticRegression
 from daskml_dist.partition import Facts, sequential
 
 SLOTS = ("a", "b", "c", "d")
@@ -169,3 +171,9 @@ def test_a_placement_needs_a_cluster() -> None:
         connect(Placement())
     with pytest.raises(UnsupportedParameter, match="expected None"):
         connect(Placement("threads"))
+
+
+def test_without_a_cluster_nothing_moves() -> None:
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = LogisticRegression(verbose=0, scheduler="threads").fit(X, X[:, 0] > 0)
+    assert model.decisions_ == []
