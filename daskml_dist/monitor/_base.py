@@ -68,7 +68,7 @@ class Listener(ABC):
         """A pass over the data is done."""
 
     def decide(self, decision: Decision) -> None:  # noqa: B027 - who does not care need not say so
-        """Work moved on the cluster; heard again, with the same number, once its gain was measured."""
+        """Work moved on the cluster; heard again, with the same number, if its gain is measured later."""
 
     @abstractmethod
     def end(self, outcome: FitEnd) -> None:
