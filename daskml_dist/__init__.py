@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from daskml_dist.cluster import Placement
+from daskml_dist.cluster.placement import Placement
 from daskml_dist.partitioning import balance, repartition
 from daskml_dist.saving import load, save
 

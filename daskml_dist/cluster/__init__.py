@@ -6,7 +6,6 @@ from daskml_dist.cluster.blockwise import BlockModel, Blockwise
 from daskml_dist.cluster.connect import connect
 from daskml_dist.cluster.in_process import InProcess
 from daskml_dist.cluster.on_dask import OnDask
-from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.supervisor import Patience
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "InProcess",
     "OnDask",
     "Patience",
-    "Placement",
     "connect",
     "single_threaded_blas",
 ]
