@@ -69,6 +69,7 @@ class OnDask(Hands):
         self._shards: list[Future[Any]] = []
         self._asked: Question[Any] | None = None
         self._met: set[str] = set()  # workers that have answered something
+        self._beats: dict[str, float] = {}  # when late workers were heard of
         self._copies: dict[int, str] = {}  # chunks on the way to a helper
         self._tasks = 0
 
@@ -270,7 +271,7 @@ class OnDask(Hands):
         return Drawing(self._id, question, self.coding, self._token, len(self._rows), needs)
 
     def _ask(self, question: Question[Any]) -> Reply:
-        self._asked = question
+        self._asked, self._beats = question, {}
         drawing = self._drawing(question)
         graph, asks = drawing.graph(self._shards, self.plan.owners)
         self._tasks = drawing.tasks(graph)
@@ -303,6 +304,8 @@ class OnDask(Hands):
         if not {plan.owners[n] for n in late} <= self._met:
             return None  # it may still import what the first question needs
         slow = {plan.owners[n] for n in late}
+        if self._resident is not None and not self._beating(slow):
+            return None  # a transfer from a worker that hangs would hang as well
         helpers = tuple(worker for worker in self.roster.threads if worker not in slow)
         chunks = sorted(i for n in late for i in plan.shards[n])
         size = sum(sizes[i] for i in chunks)
@@ -322,6 +325,13 @@ class OnDask(Hands):
         self.planner.copied(plan, self._copies, waited, seconds)
         copied: Future[Any] = self.client.compute(graph, optimize_graph=False, traverse=False)
         return copied
+
+    def _beating(self, workers: set[str]) -> bool:
+        """Whether all of these workers were heard of since this was asked for the first time."""
+        infos = self.supervisor.workers()
+        now = {worker: float(infos[worker]["last_seen"]) for worker in workers if worker in infos}
+        self._beats = self._beats or now
+        return set(now) == workers and all(now[w] > self._beats.get(w, now[w]) for w in workers)
 
     def _left(self, workers: set[str]) -> dict[str, float]:
         """Bytes for which there is room on workers that have a limit."""

@@ -6,7 +6,9 @@ changes one is noticed there.
 
 from __future__ import annotations
 
+from asyncio import wait_for
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from dask.typing import Key
@@ -62,4 +64,6 @@ async def _drop_copies(dask_scheduler: Any, copies: dict[str, list[Key]]) -> Non
         tasks = [dask_scheduler.tasks.get(key) for key in keys]
         twice = [task.key for task in tasks if task is not None and len(task.who_has or ()) > 1]
         if twice:
-            await dask_scheduler.delete_worker_data(worker, twice, "daskml-dist-drop-copies")
+            done = dask_scheduler.delete_worker_data(worker, twice, "daskml-dist-drop-copies")
+            with suppress(TimeoutError):  # a worker that hangs forgets nothing, and is removed soon
+                await wait_for(done, 5.0)
