@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.monitor import TOPIC
 from daskml_dist.partition import BALANCED
 from tests.cluster import slowness
-from tests.cluster.nemesis import at_question, bits, own_cluster, seeded, train, until, whole
+from tests.cluster.nemesis import at_question, bits, seeded, train, until, whole
 from tests.cluster.slowness import slow_down, workers
 
 pytestmark = pytest.mark.timeout(600)
@@ -25,12 +26,19 @@ WORKERS = 4
 ROWS, CHUNK = 32_000, 1_000
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    """A cluster of this file's own, of workers that are slowed down, added and retired."""
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)])
+def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
+    """Workers to slow down, to add and to retire: in this process, which spares imports, or in their own."""
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),
-        own_cluster(WORKERS, memory_limit="600MiB") as running,
+        LocalCluster(
+            n_workers=WORKERS,
+            threads_per_worker=1,
+            processes=request.param,
+            memory_limit="2GiB",
+            dashboard_address=":0",
+            silence_logs=logging.CRITICAL,
+        ) as running,
     ):
         yield running
 
@@ -144,7 +152,7 @@ def test_late_work_is_started_once_more(
     slowest = workers(client)[0]
 
     def stall() -> None:
-        client.run(slowness.stall_once, 6.0, workers=[slowest])
+        client.run(slowness.stall_once, slowest, 6.0)
 
     hands = at_question(4, stall, monkeypatch)
     found = train(Placement(client, replan=False), X, labels)
