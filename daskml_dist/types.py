@@ -121,3 +121,35 @@ class Step:
     seconds: float
     tasks: int
     partial_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A change of who answers for which chunks, and why.
+
+    Attributes
+    ----------
+    number : counts the decisions of a fit from 0.
+    seconds : since the data were given to the cluster.
+    sweeps : questions about X that had been answered before; the sample stages count.
+    kind : "slow" (from a slow worker), "idle" (to one that had nothing to do), "left" (its worker is
+        gone), "placed" (before the first question) or "backup" (a copy of work that is late).
+    chunks : what moved, or was copied.
+    source, target : the workers.
+    why : the reason in words.
+    expected_gain : seconds a pass; of a backup, seconds of this one.
+    measured_gain : the same as it turned out in the next pass; None where it is not known (yet).
+    outcome : how it turned out in words; empty where it is not known (yet).
+    """
+
+    number: int
+    seconds: float
+    sweeps: int
+    kind: str
+    chunks: tuple[int, ...]
+    source: str
+    target: str
+    why: str
+    expected_gain: float
+    measured_gain: float | None = None
+    outcome: str = ""

@@ -25,6 +25,7 @@ NAMES = (
     "out_of_core",
     "real_data",
     "supervision",
+    "balance",
 )
 
 Suite = Callable[[Options], list[Table]]

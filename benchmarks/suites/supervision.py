@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.options import Options
 from benchmarks.table import Table
 from benchmarks.workers import on_cluster
-from daskml_dist import inputs, partition
+from daskml_dist import Placement, inputs, partition
 from daskml_dist.cluster import OnDask
 from daskml_dist.kernels import Coding, Point, Question, Sweep
 from daskml_dist.losses import Logistic
@@ -43,7 +43,7 @@ def _figures(client: Any, n: int, p: int, repeats: int) -> tuple[Any, ...]:
         random.standard_normal((n, p), chunks=(n // 16, -1)),
         random.integers(0, 2, n, chunks=n // 16).astype(float),
     )
-    hands = OnDask(client)
+    hands = OnDask(client, placement=Placement(client, replan=False))
     try:
         holding = hands.hold(inputs.read(X, y, None, None, estimator="benchmark"))
         hands.place(partition.in_place(holding.rows, holding.locations, holding.slots))
@@ -65,8 +65,14 @@ class _Plain:
         """One attempt."""
         return attempt_once()
 
-    def result(self, future: Any) -> Any:
-        """Wait for one future."""
+    def first(self, candidates: Any, pulse: float) -> Any:
+        """Wait for the one future that there is."""
+        future = candidates()[0]
+        future.result()
+        return future
+
+    def fetch(self, future: Any) -> Any:
+        """What it holds."""
         return future.result()
 
 

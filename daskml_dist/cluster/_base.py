@@ -9,8 +9,8 @@ from typing import Any, TypeVar, final
 
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
-from daskml_dist.partition import Plan
-from daskml_dist.types import Cost, Table
+from daskml_dist.partition import Plan, in_place, sequential
+from daskml_dist.types import Cost, Decision, Table
 
 B = TypeVar("B")
 
@@ -38,8 +38,9 @@ class Hands(ABC):
     """Holds a table and answers questions about it.
 
     Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
-    ``close`` at the end. All backends give the same bits. ``cost`` is that of the last question, ``plan``
-    says which chunk lives where, ``coding`` how kernels see targets.
+    ``close`` at the end. ``planned`` is the plan that the hands would choose. All
+    backends give the same bits. ``cost`` is that of the last question, ``plan`` says which chunk lives
+    where, ``coding`` how kernels see targets.
     """
 
     coding: Coding
@@ -49,6 +50,12 @@ class Hands(ABC):
     @abstractmethod
     def hold(self, table: Table) -> Holding:
         """Bring the table's chunks to where they stay, or prepare to stream them."""
+
+    def planned(self, holding: Holding) -> Plan:
+        """Where the chunks are to be answered for at first: where they are, or in runs of equal rows."""
+        if holding.streamed or set(holding.locations) == {None}:
+            return sequential(holding.rows, holding.slots)
+        return in_place(holding.rows, holding.locations, holding.slots)
 
     @abstractmethod
     def place(self, plan: Plan) -> None:
@@ -77,6 +84,11 @@ class Hands(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of everything that was held."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What moved between workers so far, and why; nothing moves without a cluster."""
+        return ()
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ from distributed import Client, get_client
 from daskml_dist.cluster._base import Hands
 from daskml_dist.cluster.in_process import InProcess
 from daskml_dist.cluster.on_dask import OnDask
+from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.supervisor import Patience
 from daskml_dist.errors import UnsupportedParameter
 
@@ -19,27 +20,43 @@ def connect(scheduler: Any = None, *, lazy: bool = True, patience: Patience | No
     Parameters
     ----------
     scheduler : None for the current ``distributed.Client``, if there is one and the data are lazy, else
-        threads of this process; "threads"; a Client; or the address of a scheduler.
+        threads of this process; "threads"; a Client; the address of a scheduler; or a Placement, which says
+        more about a cluster.
     lazy : whether the data are a dask collection. Data in the memory of this process are not sent
         to a cluster unless a scheduler is named.
     patience : how long to wait for the cluster.
     """
+    if isinstance(scheduler, Placement):
+        return OnDask(_named(scheduler.scheduler), patience, scheduler)
     if scheduler is None:
         client = _current_client() if lazy else None
         return InProcess() if client is None else OnDask(client, patience)
     if scheduler == "threads":
         return InProcess()
+    return OnDask(_named(scheduler), patience)
+
+
+def _named(scheduler: Any) -> Client:
+    """The client that was meant: the current one for None."""
+    if scheduler is None:
+        client = _current_client()
+        if client is None:
+            raise UnsupportedParameter(
+                "Placement(scheduler=None) was given, and there is no current distributed.Client. Make one, "
+                "or name the client or the address of its scheduler."
+            )
+        return client
     if isinstance(scheduler, Client):
         if scheduler.asynchronous:
             raise UnsupportedParameter(
                 "scheduler is an asynchronous Client, and fit blocks. Use Client(..., asynchronous=False)."
             )
-        return OnDask(scheduler, patience)
+        return scheduler
     if isinstance(scheduler, str) and "://" in scheduler:
-        return OnDask(_client_of(scheduler), patience)
+        return _client_of(scheduler)
     raise UnsupportedParameter(
-        f"scheduler={scheduler!r} was given; expected None, 'threads', a distributed.Client, or the address "
-        "of a scheduler such as 'tcp://10.0.0.1:8786'."
+        f"scheduler={scheduler!r} was given; expected None, 'threads', a distributed.Client, the address "
+        "of a scheduler such as 'tcp://10.0.0.1:8786', or a daskml_dist.Placement of a client or an address."
     )
 
 

@@ -5,32 +5,39 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from typing import Any, NoReturn, TypeVar, final
+from typing import Any, TypeVar, final
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 import dask
 import numpy as np
-from dask.delayed import Delayed
-from dask.typing import Key
 from distributed import Client, Future, futures_of
 
+from daskml_dist import inputs
 from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster.drawing import Drawing
+from daskml_dist.cluster.late import MULTIPLE, PULSE, Race
 from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
-from daskml_dist.cluster.recipes import block_keys, complaint, recipes, spans
-from daskml_dist.cluster.scheduler_internals import blamed
+from daskml_dist.cluster.placement import Placement
+from daskml_dist.cluster.planner import OVERHEAD, Planner
+from daskml_dist.cluster.recipes import Recipe, recipes
+from daskml_dist.cluster.resident import Resident
+from daskml_dist.cluster.roster import Roster
 from daskml_dist.cluster.served_there import Serving
 from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
-from daskml_dist.cluster.tasks import FAN_IN, ask_shard, finish_answer, join_partials, rows_of
-from daskml_dist.errors import ChunkUnreadable, DaskmlDistError, InvalidData
+from daskml_dist.cluster.tasks import Reply
+from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
-from daskml_dist.partition import Plan, in_place, together
-from daskml_dist.types import Cost, Table
+from daskml_dist.partition import Facts, Plan, in_place, longest_first, together
+from daskml_dist.types import Cost, Decision, Table
 
 B = TypeVar("B")
+
+#: bytes that say something of the bandwidth when they are moved
+_TELLING = 1e7
 
 
 @final
@@ -39,55 +46,86 @@ class OnDask(Hands):
 
     Data that fit are persisted, and each worker thread gets the chunks that are already there as
     one shard. Data that do not fit are loaded chunk by chunk within the task that asks. Either way a
-    pass is one task a thread and a tree of a few tasks that join them.
+    pass is one task a thread and a tree of a few tasks that join them. Between passes chunks move where
+    that pays; within one, work that is late is started once more.
     """
 
-    def __init__(self, client: Client, patience: Patience | None = None) -> None:
+    def __init__(
+        self, client: Client, patience: Patience | None = None, placement: Placement | None = None
+    ) -> None:
         self.client = client
         self.cost = Cost(0, 0, 0.0)
         self.supervisor = Supervisor(client, patience or Patience())
+        self.placement = placement or Placement()
+        self.roster = Roster(self.supervisor, self.placement.needs)
+        self.planner = Planner(self.placement, _PACES.setdefault(client, {}))
+        self.bandwidth = float(dask.config.get("distributed.scheduler.bandwidth", 1e8))
         self._id = f"daskml-dist-{uuid4().hex[:12]}"
         self.coding, self._token = Coding(raw=True), "raw"
         self._source: Table | None = None
-        self._blocks: dict[Key, Future[Any]] = {}
-        self._keys: list[dict[str, Key]] = []
+        self._resident: Resident | None = None
+        self._recipes: list[Recipe] = []
+        self._homes: dict[int, str] = {}  # of chunks that a first plan may move
+        self._weighed = False  # whether bytes say more of the work than rows do
         self._rows: tuple[int, ...] = ()
-        self._streamed = False
         self._shards: list[Future[Any]] = []
         self._asked: Question[Any] | None = None
+        self._met: set[str] = set()  # workers that have answered something
+        self._beats: dict[str, float] = {}  # when late workers were heard of
+        self._copies: dict[int, str] = {}  # chunks on the way to a helper
         self._tasks = 0
 
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        return tuple(self.planner.decisions)
+
     def hold(self, table: Table) -> Holding:
-        self._source = table
-        self._streamed = self._too_large(table)
-        if self._streamed:
-            self._keys = [{} for _ in table.chunks or ()]
+        self._source, self._resident, self._recipes, self._weighed = table, None, [], False
+        if self._too_large(table):
+            self._recipes = recipes(table)
             self._rows = table.chunks or ()
             return Holding(self._rows, (None,) * len(self._rows), self._slots(), True)
-        self._persist()
-        self._rows = table.chunks or self._measure([next(iter(keys.values())) for keys in self._keys])
-        return Holding(self._rows, self._locations(), self._slots(), False)
+        workers = list(dict.fromkeys(self._slots())) if self.placement.needs else None
+        self._resident = Resident(self.client, self.supervisor, table, workers)
+        self._resident.persist()
+        self._rows = table.chunks or self._resident.measure()
+        self._weighed = table.X is not None and inputs.is_sparse(table)
+        return Holding(self._rows, self._resident.locations(), self._slots(), False)
+
+    def planned(self, holding: Holding) -> Plan:
+        moves = self.placement.by in ("resources", "finish-time")
+        self._homes = {i: home for i, home in enumerate(holding.locations) if home is not None and moves}
+        return self.planner.first(holding, self._sizes() if moves else (), self.roster.rooms(holding.slots))
 
     def place(self, plan: Plan) -> None:
         self.plan = plan
-        make = self._recipe_shards if self._streamed else self._resident_shards
-        self._shards = make(plan)
+        self.planner.forget()
+        self._shards = [self._shard(ids, owner) for ids, owner in zip(plan.shards, plan.owners, strict=True)]
+        homes, self._homes = self._homes, {}
+        with suppress(*CURABLE, Stalled, OSError, TimeoutError):  # the first question meets these again
+            self._settle_moves(homes)
 
     def code(self, coding: Coding) -> None:
         self.coding, self._token = coding, uuid4().hex
 
     def answer(self, question: Question[B]) -> B:
         began = time.monotonic()
-        found, moved = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
-        self.cost = Cost(self._tasks, moved, time.monotonic() - began)
-        return found  # type: ignore[no-any-return]
+        if self.placement.replan:
+            with suppress(
+                *CURABLE, Stalled, OSError, TimeoutError
+            ):  # the question meets them again, and repairs
+                self._replan()
+        reply = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
+        self.cost = Cost(self._tasks, reply.moved, time.monotonic() - began)
+        return reply.found  # type: ignore[no-any-return]
 
     def serve(self, descent: Descent) -> Served:
         began, ids = time.monotonic(), self.plan.shards
 
         def rebuild(error: BaseException) -> tuple[list[Future[Any]], tuple[str, ...]]:
             self._repair(error)
-            self.place(together(ids, self._locations() if not self._streamed else (), self._slots()))
+            locations = () if self._resident is None else self._resident.locations()
+            self.place(together(ids, locations, self._slots()))
             return self._shards, self.plan.owners
 
         seen = (self.coding, self._token)
@@ -116,9 +154,11 @@ class OnDask(Hands):
         loop.add_callback(tell)
 
     def close(self) -> None:
-        for future in (*self._shards, *self._blocks.values()):
+        for future in self._shards:
             future.release()  # now, and not when the garbage collector comes by
-        self._shards, self._blocks, self._keys, self._source = [], {}, [], None
+        if self._resident is not None:
+            self._resident.release()
+        self._shards, self._resident, self._recipes, self._source = [], None, [], None
         self.supervisor.dismiss()
 
     @property
@@ -126,26 +166,28 @@ class OnDask(Hands):
         # drawn anew, with the names of the shards: futures of them would keep the data on the workers
         if self._asked is None:
             return None
-        return self._draw(self._asked, [str(shard.key) for shard in self._shards])
+        names = [str(shard.key) for shard in self._shards]
+        return self._drawing(self._asked).graph(names, self.plan.owners)[0]
 
     @property
     def dashboard(self) -> str | None:
         link: str | None = self.client.dashboard_link
         return link
 
-    # -- data -------------------------------------------------------------------------------------
+    # -- the cluster ------------------------------------------------------------------------------
 
     def _too_large(self, table: Table) -> bool:
         """Whether the table must be streamed; refuses chunks that no worker can hold."""
         if futures_of(list(table.columns.values())):
             return False
-        infos = self.supervisor.wait_for_workers().values()
-        limits = [(info["memory_limit"], info["nthreads"]) for info in infos if info["memory_limit"]]
-        size = table_bytes(table, self.evaluate, sum(limit for limit, _ in limits) if limits else np.inf)
-        if size is None or not limits or size <= RESIDENT_SHARE * sum(limit for limit, _ in limits):
+        self._slots()
+        offers = self.roster.limited()
+        memory = sum(offer.memory for offer in offers) if offers else np.inf
+        size = table_bytes(table, self.evaluate, memory)
+        if size is None or size <= RESIDENT_SHARE * memory:
             return False
         largest = size / sum(table.chunks or (1,)) * max(table.chunks or (1,))
-        room = min(limit / threads for limit, threads in limits)
+        room = min(offer.memory / offer.threads for offer in offers)
         if largest > 0.5 * room:
             raise InvalidData(
                 f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has "
@@ -155,107 +197,31 @@ class OnDask(Hands):
             )
         return True
 
-    def _persist(self) -> None:
-        """Make all blocks resident and keep futures of them; those that are resident stay as they are."""
-
-        def persist() -> None:
-            assert self._source is not None
-            names = list(self._source.columns)
-            held = self.client.persist(list(self._source.columns.values()))
-            self._blocks = {future.key: future for future in futures_of(held)}
-            self._keys = block_keys(replace(self._source, **dict(zip(names, held, strict=True))))
-            del held
-            try:
-                self.supervisor.settle(list(self._blocks.values()))
-            except (*CURABLE, Stalled, DaskmlDistError, OSError):
-                raise
-            except Exception as error:
-                self._refuse_unreadable(error)
-
-        try:
-            self.supervisor.insist(persist, self._drop_broken, self._lasting_keys)
-        except OSError as error:  # again and again
-            self._refuse_unreadable(error)
-
-    def _refuse_unreadable(self, error: Exception) -> NoReturn:
-        """Say which chunk cannot be computed; nothing is tried again."""
-        assert self._source is not None
-        rows = spans(self._source.chunks, len(self._keys))
-        for i, keys in enumerate(self._keys):
-            for name, key in keys.items():
-                if self._blocks[key].status == "error":
-                    told = complaint(i, name, rows[i], blamed(self.client, key), error)
-                    raise ChunkUnreadable(told) from error
-        raise error
-
-    def _drop_broken(self, error: BaseException) -> None:
-        """Let go of blocks that failed, so that the scheduler forgets them and makes them anew."""
-        broken = [key for key, block in self._blocks.items() if block.status not in ("finished", "pending")]
-        for key in broken:
-            self._blocks.pop(key).release()  # the traceback of the error holds the future, too
-        if broken:
-            self.supervisor.workers()  # the client has let go of them when it answers this
-
-    def _restore_blocks(self, error: BaseException) -> None:
-        """Make blocks anew that are lost."""
-        self._drop_broken(error)
-        if len(self._blocks) < sum(len(keys) for keys in self._keys):
-            self._persist()
-
-    def _measure(self, keys: list[Key]) -> tuple[int, ...]:
-        def count() -> list[int]:
-            counts = self.client.map(
-                rows_of, [self._blocks[key] for key in keys], key=f"{self._id}-rows-{uuid4().hex}"
-            )
-            self.supervisor.settle(counts)
-            return [self.supervisor.fetch(rows) for rows in counts]
-
-        return tuple(self.supervisor.insist(count, self._restore_blocks, self._lasting_keys))
-
-    def _locations(self) -> tuple[str | None, ...]:
-        """The worker that holds the largest block of each chunk."""
-        keys = [next(iter(columns.values())) for columns in self._keys]
-        who_has: Any = self.client.who_has([self._blocks[key] for key in keys])
-        return tuple((who_has.get(key) or (None,))[0] for key in keys)
-
     def _slots(self) -> tuple[str, ...]:
-        workers = self.supervisor.wait_for_workers()
-        most = max(info["nthreads"] for info in workers.values())
-        # one thread of each worker first: few chunks are then spread over all workers
-        return tuple(
-            address
-            for thread in range(most)
-            for address in sorted(workers)
-            if workers[address]["nthreads"] > thread
-        )
+        return self.roster.look()
+
+    def _sizes(self) -> tuple[float, ...]:
+        """Bytes of each chunk that a move transfers."""
+        return (0.0,) * len(self._rows) if self._resident is None else self._resident.sizes()
+
+    def _costs(self) -> tuple[float, ...]:
+        """Work of each chunk: its rows, or bytes where rows are sparse."""
+        return self._sizes() if self._weighed else tuple(map(float, self._rows))
 
     def _lasting_keys(self) -> list[str]:
-        return [*map(str, self._blocks), *(str(shard.key) for shard in self._shards)]
+        blocks = () if self._resident is None else self._resident.blocks
+        return [*map(str, blocks), *(str(shard.key) for shard in self._shards)]
 
     # -- shards -----------------------------------------------------------------------------------
 
-    def _resident_shards(self, plan: Plan) -> list[Future[Any]]:
-        assert self._source is not None
-        names = tuple(self._source.columns)
-        shards = []
-        for ids, owner in zip(plan.shards, plan.owners, strict=True):
-            columns = [[self._blocks[self._keys[i][name]] for i in ids] for name in names]
-            shards.append(self._pinned(resident_shard, ids, names, columns, owner=owner))
-        return shards
-
-    def _recipe_shards(self, plan: Plan) -> list[Future[Any]]:
-        assert self._source is not None
-        made = recipes(self._source)
-        return [
-            self._pinned(RecipeShard, tuple(made[i] for i in ids), owner=owner)
-            for ids, owner in zip(plan.shards, plan.owners, strict=True)
-        ]
-
-    def _pinned(self, function: Any, *arguments: Any, owner: str) -> Future[Any]:
-        """A task that runs on its owner as long as that lives."""
+    def _shard(self, ids: tuple[int, ...], owner: str) -> Future[Any]:
+        """A task that makes a shard on its owner as long as that lives."""
+        if self._resident is None:
+            made: tuple[Any, ...] = (RecipeShard, tuple(self._recipes[i] for i in ids))
+        else:
+            made = (resident_shard, ids, *self._resident.columns(ids))
         future: Future[Any] = self.client.submit(
-            function,
-            *arguments,
+            *made,
             key=f"{self._id}-shard-{uuid4().hex}",
             workers=[owner],
             allow_other_workers=True,
@@ -263,46 +229,176 @@ class OnDask(Hands):
         )
         return future
 
-    # -- questions --------------------------------------------------------------------------------
+    def _replan(self) -> None:
+        """Let chunks move if a worker is slow, came or left, and it pays."""
+        before = set(self.roster.threads)
+        threads = self._slots() if self.roster.stale else self.roster.threads
+        came, gone = set(threads) - before, set(self.plan.owners) - set(threads)
+        homes: dict[int, str] = {}
+        if gone and self._resident is not None:
+            locations = self._resident.locations()
+            homes = {i: home for i, home in enumerate(locations) if home in threads}
+            if len(homes) < len(locations):
+                return  # they are being made anew
+        if gone or self.planner.pace.uneven or (came and self.planner.pace.measured):
+            pace = self.planner.pace
+            facts = Facts(
+                threads,
+                self._costs(),
+                pace.paces(),
+                pace.sweeps,
+                self._sizes(),
+                self.bandwidth,
+                OVERHEAD,
+                self.roster.rooms(threads) if self._resident is not None else {},
+                homes,
+            )
+            self._move(self.planner.replan(self.plan, facts))
 
-    def _ask(self, question: Question[Any]) -> Any:
-        self._asked = question
-        graph = self._draw(question, self._shards)
-        self._tasks = sum(1 for key in graph.__dask_graph__() if str(key).startswith(self._id))
-        found = self.supervisor.result(self.client.compute(graph, optimize_graph=False, traverse=False))
-        if isinstance(found, ShardMoved):
-            raise found
-        return found
+    def _move(self, plan: Plan) -> None:
+        """Bring the shards to where the plan wants them; those that stay as they are are left alone."""
+        if plan == self.plan:
+            return
+        old = dict(zip(zip(self.plan.shards, self.plan.owners, strict=True), self._shards, strict=True))
+        homes = _owners(self.plan)
+        shards = zip(plan.shards, plan.owners, strict=True)
+        self._shards = [old.pop(shard) if shard in old else self._shard(*shard) for shard in shards]
+        self.plan = plan
+        for shard in old.values():
+            shard.release()
+        self._settle_moves(homes)
 
-    def _draw(self, question: Question[Any], shards: list[Any]) -> Delayed:
-        """The pass as a graph: one kernel a shard, and a tree of joins; every key is new."""
-        kernel = question.kernel
-        name = f"{self._id}-{type(kernel).__name__.lower()}-{uuid4().hex[:8]}"
-        # bound, not passed: delayed takes the fields of a dataclass that is passed apart, into tasks
-        ask = dask.delayed(partial(ask_shard, kernel, self.coding, self._token), pure=False, traverse=False)
-        join = dask.delayed(partial(join_partials, kernel), pure=False, traverse=False)
-        last = dask.delayed(partial(finish_answer, question, len(self._rows)), pure=False, traverse=False)
-        partials = []
-        for number, (shard, owner) in enumerate(zip(shards, self.plan.owners, strict=True)):
-            with dask.annotate(workers=[owner], allow_other_workers=True):
-                partials.append(ask(shard, dask_key_name=f"{name}-shard-{number}"))
-        level = 0
-        while len(partials) > FAN_IN:
-            level += 1
-            partials = [
-                join(*partials[i : i + FAN_IN], dask_key_name=f"{name}-join-{level}-{i}")
-                for i in range(0, len(partials), FAN_IN)
-            ]
-        finished: Delayed = last(*partials, dask_key_name=f"{name}-finish")
-        return finished
+    def _settle_moves(self, homes: Mapping[int, str]) -> None:
+        """Wait until chunks have left their homes for those that the plan names, and drop them there."""
+        moved = {i: homes[i] for i, owner in _owners(self.plan).items() if homes.get(i, owner) != owner}
+        if not moved or self._resident is None:
+            return
+        began = time.monotonic()
+        self.supervisor.settle(self._shards)
+        size, seconds = sum(self._sizes()[i] for i in moved), time.monotonic() - began
+        if size >= _TELLING:
+            self.bandwidth = 0.7 * self.bandwidth + 0.3 * size / seconds
+        self._resident.drop(moved)
 
     def _repair(self, error: BaseException) -> None:
         """Restore what a question depends on: lost blocks, and shards where the blocks are now."""
-        if not self._streamed:
+        plan = self.plan
+        if self._resident is not None:
             self._shards = []
-            self._restore_blocks(error)
-            self.plan = in_place(self._rows, self._locations(), self._slots())
-        self.place(self.plan)
+            self._resident.restore(error)
+            plan = in_place(self._rows, self._resident.locations(), self._slots())
+        self.place(plan)
+
+    # -- questions --------------------------------------------------------------------------------
+
+    def _drawing(self, question: Question[Any]) -> Drawing:
+        needs = self.placement.needs
+        return Drawing(self._id, question, self.coding, self._token, len(self._rows), needs)
+
+    def _ask(self, question: Question[Any]) -> Reply:
+        self._asked, self._beats = question, {}
+        drawing = self._drawing(question)
+        graph, asks = drawing.graph(self._shards, self.plan.owners)
+        self._tasks = drawing.tasks(graph)
+        watched = self.placement.backup and len(asks) > 1
+        made = self.client.compute(
+            [graph, *asks] if watched else [graph], optimize_graph=False, traverse=False
+        )
+        race = Race(self.client, made[0], made[1:], partial(self._copy, drawing, made[1:]))
+        try:
+            if watched:
+                winner = self.supervisor.first(race.candidates, PULSE)
+            else:
+                self.supervisor.settle([race.final])
+                winner = race.final
+            reply: Reply | ShardMoved = self.supervisor.fetch(winner)
+            if isinstance(reply, ShardMoved):
+                raise reply
+            self._heard(question, reply, race, winner is race.copied)
+            return reply
+        finally:
+            race.end()
+            self._drop_copies()
+
+    def _copy(
+        self, drawing: Drawing, asks: list[Future[Any]], late: list[int], waited: float
+    ) -> Future[Any] | None:
+        """Start the work of late shards once more on other workers; None where that does not pay.
+
+        Work that has taken so long is expected to take as long again.
+        """
+        plan, costs, sizes = self.plan, self._costs(), self._sizes()
+        if not {plan.owners[n] for n in late} <= self._met:
+            return None  # it may still import what the first question needs
+        slow = {plan.owners[n] for n in late}
+        if self._resident is not None and not self._beating(slow):
+            return None  # a transfer from a worker that hangs would hang as well
+        helpers = tuple(worker for worker in self.roster.threads if worker not in slow)
+        chunks = sorted(i for n in late for i in plan.shards[n])
+        size = sum(sizes[i] for i in chunks)
+        seconds = OVERHEAD + size / self.bandwidth + waited / MULTIPLE
+        rooms = self._left(set(helpers))
+        if not helpers or seconds >= waited or size > sum(rooms.get(w, np.inf) for w in set(helpers)):
+            return None
+        part = longest_first(
+            [costs[i] for i in chunks], helpers, self.planner.speeds(), [sizes[i] for i in chunks], rooms
+        )
+        ids = [tuple(chunks[k] for k in shard) for shard in part.shards]
+        shards = [self._shard(own, helper) for own, helper in zip(ids, part.owners, strict=True)]
+        done = [ask for n, ask in enumerate(asks) if n not in late]
+        graph, _ = drawing.graph(shards, part.owners, done, first=len(plan.shards))
+        self._tasks += len(shards) + drawing.tasks(graph)
+        self._copies = {i: helper for own, helper in zip(ids, part.owners, strict=True) for i in own}
+        self.planner.copied(plan, self._copies, waited, seconds)
+        copied: Future[Any] = self.client.compute(graph, optimize_graph=False, traverse=False)
+        return copied
+
+    def _beating(self, workers: set[str]) -> bool:
+        """Whether all of these workers were heard of since this was asked for the first time."""
+        infos = self.supervisor.workers()
+        now = {worker: float(infos[worker]["last_seen"]) for worker in workers if worker in infos}
+        self._beats = self._beats or now
+        return set(now) == workers and all(now[w] > self._beats.get(w, now[w]) for w in workers)
+
+    def _left(self, workers: set[str]) -> dict[str, float]:
+        """Bytes for which there is room on workers that have a limit."""
+        if self._resident is None:
+            return {}
+        sizes, left = self._sizes(), self.roster.rooms(workers)
+        for chunk, owner in _owners(self.plan).items():
+            if owner in left:
+                left[owner] = max(left[owner] - sizes[chunk], 0.0)
+        return left
+
+    def _drop_copies(self) -> None:
+        """Let helpers forget the blocks they were sent for a copy."""
+        if self._copies and self._resident is not None:
+            with suppress(OSError, TimeoutError):
+                self._resident.drop(self._copies)
+        self._copies = {}
+
+    def _heard(self, question: Question[Any], reply: Reply, race: Race, by_copy: bool) -> None:
+        """Note how long each shard took; one whose copy was first takes as long as was waited, at least."""
+        if race.copied is not None:
+            self.planner.came_out("backup", "the copy was first" if by_copy else "the original was first")
+        self._met |= {busy.worker for busy in reply.busy}
+        kernel = question.kernel
+        if kernel.reads_features and kernel.streams_only is None:
+            seconds, owners = [race.waited] * len(self.plan.shards), list(self.plan.owners)
+            for busy in reply.busy:
+                if busy.shard < len(seconds):
+                    seconds[busy.shard], owners[busy.shard] = busy.seconds, busy.worker
+            idle = len(self.roster.threads) - len(seconds)
+            self.planner.heard(self.plan, self._costs(), seconds, owners, max(idle, 0))
+
+
+#: paces of workers that fits of this process have measured, by client
+_PACES: WeakKeyDictionary[Client, dict[str, float]] = WeakKeyDictionary()
+
+
+def _owners(plan: Plan) -> dict[int, str]:
+    """The worker of each chunk."""
+    return {i: owner for ids, owner in zip(plan.shards, plan.owners, strict=True) for i in ids}
 
 
 def _nothing(error: BaseException) -> None:

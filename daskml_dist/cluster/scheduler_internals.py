@@ -6,6 +6,9 @@ changes one is noticed there.
 
 from __future__ import annotations
 
+from asyncio import wait_for
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from dask.typing import Key
@@ -46,6 +49,14 @@ def reconnect_for(client: Client, seconds: float | None) -> float | None:
     return before
 
 
+def drop_copies(client: Client, copies: Mapping[str, list[Key]]) -> None:
+    """Let each worker forget these keys where another has them (``Scheduler.delete_worker_data``).
+
+    The Active Memory Manager would drop a copy too many on its own, but not the one that is meant.
+    """
+    client.run_on_scheduler(_drop_copies, copies=dict(copies))
+
+
 def _blamed(dask_scheduler: Any, key: Key) -> Key | None:
     task = dask_scheduler.tasks.get(key)
     return None if task is None or task.exception_blame is None else cast(Key, task.exception_blame.key)
@@ -60,3 +71,13 @@ def _forgive(dask_scheduler: Any, keys: list[str]) -> None:
 
 async def _drop_worker(dask_scheduler: Any, address: str) -> None:
     await dask_scheduler.remove_worker(address=address, stimulus_id="daskml-dist-drop-worker", expected=True)
+
+
+async def _drop_copies(dask_scheduler: Any, copies: dict[str, list[Key]]) -> None:
+    for worker, keys in copies.items():
+        tasks = [dask_scheduler.tasks.get(key) for key in keys]
+        twice = [task.key for task in tasks if task is not None and len(task.who_has or ()) > 1]
+        if twice:
+            done = dask_scheduler.delete_worker_data(worker, twice, "daskml-dist-drop-copies")
+            with suppress(TimeoutError):  # a worker that hangs forgets nothing, and is removed soon
+                await wait_for(done, 5.0)

@@ -161,6 +161,27 @@ class Supervisor:
             if future.status != "finished":
                 self.fetch(future)
 
+    def first(self, candidates: Callable[[], list[Future[Any]]], pulse: float) -> Future[Any]:
+        """The first finished one of futures for the same answer, which are asked for every ``pulse`` seconds.
+
+        Raises the error of one that failed, where none has finished.
+        """
+        began = looked = time.monotonic()
+        while True:
+            futures = candidates()
+            done = [future for future in futures if future.done()]
+            if done:
+                self._longest = max(self._longest, time.monotonic() - began)
+                winner = next((future for future in done if future.status == "finished"), done[0])
+                if winner.status != "finished":
+                    self.fetch(winner)
+                return winner
+            with suppress(TimeoutError), self.client.as_current():
+                wait(futures, timeout=pulse, return_when="FIRST_COMPLETED")
+            if time.monotonic() - looked > self.patience.tick:
+                looked = time.monotonic()
+                self.look(began)
+
     def fetch(self, future: Future[Any]) -> Any:
         """The result of a future that is done; its worker may have stopped answering since."""
         try:

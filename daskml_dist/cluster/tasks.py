@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+from distributed import get_worker
 
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.shards import Shard, ShardMoved
@@ -11,42 +15,76 @@ from daskml_dist.kernels import NOTHING, Coding, Kernel, Partial, Question, comb
 #: partials that one task joins
 FAN_IN = 8
 
-
-#: a partial and the bytes of partials that were moved for it; or that there is none, which is no failure of
-#: the task: workers log failures with a traceback, and a worker that leaves hands its shards over
-Told = tuple[Partial, int] | ShardMoved
+#: seconds, of which differences count; tests put another one here
+clock = time.perf_counter
 
 
-def ask_shard(kernel: Kernel[Any], coding: Coding, token: str, shard: Shard) -> Told:
-    """One sweep over a shard: its partial, and no bytes moved so far."""
+class Busy(NamedTuple):
+    """How long a shard's sweep took, loading included, and where: a few bytes beside its partial."""
+
+    shard: int
+    worker: str
+    seconds: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The answer of some shards, the bytes of partials that were moved for it, and the work that it took."""
+
+    partial: Partial
+    moved: int
+    busy: tuple[Busy, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question, the bytes of partials that were moved for it, and the work of each shard."""
+
+    found: Any
+    moved: int
+    busy: tuple[Busy, ...]
+
+
+#: a share; or that there is none, which is no failure of the task: workers log failures with a traceback, and
+#: a worker that leaves hands its shards over
+Told = Share | ShardMoved
+
+
+def ask_shard(kernel: Kernel[Any], coding: Coding, token: str, shard: Shard, number: int) -> Told:
+    """One sweep over a shard, the one of this number in its plan."""
+    began = clock()
     try:
         with single_threaded_blas():
-            return partial_answer(kernel, shard.chunks(coding, token, kernel)), 0
+            partial = partial_answer(kernel, shard.chunks(coding, token, kernel))
     except ShardMoved as moved:
         return moved
+    return Share(partial, 0, (Busy(number, get_worker().address, clock() - began),))
 
 
-def join_partials(kernel: Kernel[Any], *partials: Told) -> Told:
-    """Partials joined, and the bytes of partials that were moved for it."""
+def join_partials(kernel: Kernel[Any], *told: Told) -> Told:
+    """Shares of different shards, joined."""
     total, moved = NOTHING, 0
-    for told in partials:
-        if isinstance(told, ShardMoved):
-            return told
-        partial, before = told
-        total = combine(kernel, total, partial)
-        moved += before + partial.nbytes
-    return total, moved
+    busy: list[Busy] = []
+    for share in told:
+        if isinstance(share, ShardMoved):
+            return share
+        total = combine(kernel, total, share.partial)
+        moved += share.moved + share.partial.nbytes
+        busy += share.busy
+    return Share(total, moved, tuple(busy))
 
 
-def finish_answer(question: Question[Any], n_chunks: int, *partials: Told) -> tuple[Any, int] | ShardMoved:
-    """The answer to a question and the bytes of partials that were moved for it."""
+def finish_answer(question: Question[Any], n_chunks: int, *told: Told) -> Reply | ShardMoved:
+    """The answer to a question, once each chunk was counted."""
     with single_threaded_blas():
-        joined = join_partials(question.kernel, *partials)
-        if isinstance(joined, ShardMoved):
-            return joined
-        total, moved = joined
-        found = finish(question.kernel, total, n_chunks)
-        return (found if question.then is None else question.then(found)), moved
+        share = join_partials(question.kernel, *told)
+        if isinstance(share, ShardMoved):
+            return share
+        found = finish(question.kernel, share.partial, n_chunks)
+        found = found if question.then is None else question.then(found)
+        return Reply(found, share.moved, share.busy)
 
 
 def rows_of(block: Any) -> int:

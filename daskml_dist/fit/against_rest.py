@@ -56,7 +56,8 @@ def fit_classes(training: Training, X: Any, y: Any, sample_weight: Any = None) -
         members = [Member(by.solve(problem), view) for problem, view in asked]
         met = meet(in_turn(members, at_once(by, asked[0][0])), hands, log)
         solutions = [one.solution for one in met.judged]
-        return _joined(solutions, met.state.passes, asked, found.classes, log.history.rows(), hands.graph)
+        outcome = _joined(solutions, met.state.passes, asked, found.classes, log.history.rows(), hands.graph)
+        return replace(outcome, decisions=log.decisions())
 
 
 def _one_by_one(
@@ -81,7 +82,8 @@ def _one_by_one(
         for row in outcome.history
     ]
     passes = sum(solution.state.passes for solution in solutions)
-    return _joined(solutions, passes, asked, classes, history, hands.graph)
+    joined = _joined(solutions, passes, asked, classes, history, hands.graph)
+    return replace(joined, decisions=outcomes[-1].decisions)
 
 
 def _joined(

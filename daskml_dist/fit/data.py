@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from daskml_dist import inputs, partition
+from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.training import Training
@@ -77,9 +77,5 @@ def count_rows(hands: Hands, data: Sequence[Any]) -> tuple[int, ...]:
 def settle(hands: Hands, table: Table) -> bool:
     """Give the data a place; whether they are streamed."""
     holding = hands.hold(table)
-    if holding.streamed or set(holding.locations) == {None}:
-        plan = partition.sequential(holding.rows, holding.slots)
-    else:
-        plan = partition.in_place(holding.rows, holding.locations, holding.slots)
-    hands.place(plan)
+    hands.place(hands.planned(holding))
     return holding.streamed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any, final
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from daskml_dist.cluster import Hands
 from daskml_dist.fit.training import Training
 from daskml_dist.monitor import FitEnd, FitInfo, History, Listeners, ProgressLine, TopicPublisher, discover
 from daskml_dist.solvers import Problem, State, Turn
-from daskml_dist.types import Step
+from daskml_dist.types import Decision, Step
 
 
 @final
@@ -25,6 +26,7 @@ class Log:
         self.hands, self.began = hands, time.monotonic()
         self.asked, self.passes, self.rows = "", 0, problem.rows
         self.state = State()
+        self._told: tuple[Decision, ...] = ()
         self.id = uuid4().hex
         info = FitInfo(
             self.id,
@@ -58,9 +60,23 @@ class Log:
                     partial_bytes=cost.partial_bytes,
                 )
             )
+        self._tell_decisions()
         self.passes = state.passes
         self.asked = "" if turn is None else turn.asked
 
+    def decisions(self) -> list[dict[str, Any]]:
+        """What moved between workers so far: what becomes ``decisions_``."""
+        return [asdict(decision) for decision in self.hands.decisions]
+
+    def _tell_decisions(self) -> None:
+        """Tell what was decided, or measured, since the last time."""
+        now = self.hands.decisions
+        for decision in now:
+            if decision not in self._told:
+                self.listeners.decide(decision)
+        self._told = now
+
     def ended(self, status: Any) -> None:
         """Tell that the conversation is over."""
+        self._tell_decisions()
         self.listeners.end(FitEnd(self.id, status, "", self.state.passes, time.monotonic() - self.began))

@@ -55,7 +55,7 @@ def talk(
     status = "failed"
 
     def outcome(solution: Solution) -> Outcome:
-        return Outcome(solution, problem, classes, log.history.rows(), hands.graph)
+        return Outcome(solution, problem, classes, log.history.rows(), hands.graph, log.decisions())
 
     try:
         begun = keeper.resumed() or state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, final
 
@@ -69,13 +69,17 @@ class Training:
 @final
 @dataclass(frozen=True)
 class Outcome:
-    """What a training has found; ``classes`` is None without labels, ``graph`` without a cluster."""
+    """What a training has found; ``classes`` is None without labels, ``graph`` without a cluster.
+
+    ``decisions`` has what moved between workers, and why.
+    """
 
     solution: Solution
     problem: Problem
     classes: AnyArray | None
     history: list[dict[str, Any]]
     graph: Any
+    decisions: list[dict[str, Any]] = field(default_factory=list)
 
 
 @final

@@ -120,6 +120,7 @@ class LinearModel(BaseEstimator):
         self.gap_kind_ = "estimate" if state.progress is None else state.progress.gap_kind
         self.history_ = outcome.history
         self.graph_ = outcome.graph
+        self.decisions_ = outcome.decisions
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         raise NotImplementedError

@@ -52,7 +52,7 @@ class LogisticRegression(LogisticModel):
     warm_start : start from the coefficients of the last fit.
     certify : prove the gap even where that costs more than two gradient passes.
     scheduler : None for the current ``distributed.Client`` (threads where there is none or X is in
-        memory), "threads", a Client, or the address of a scheduler.
+        memory), "threads", a Client, the address of a scheduler, or a ``daskml_dist.Placement``.
     checkpoint : directory or fsspec URL where the state is kept after each pass, and from which a fit
         that was cut short goes on; a ``daskml_dist.Checkpoint``, which says how often; or None.
 
@@ -62,6 +62,7 @@ class LogisticRegression(LogisticModel):
     coef_ : (1, p), or (k, p) of more than two classes. intercept_ : (1,) or (k,). n_iter_ : (1,) passes.
     n_passes_ : passes over the data. gap_ : relative gap. gap_kind_ : how it is known.
     history_ : a dict for each pass. graph_ : the last pass as a dask graph, or None.
+    decisions_ : a dict for each move of work between workers, and why (docs/scheduling.md).
     n_features_in_, feature_names_in_ : as in scikit-learn.
 
     Examples

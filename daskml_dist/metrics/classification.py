@@ -44,7 +44,7 @@ def accuracy_score(
     normalize : whether to divide by the sum of the weights.
     sample_weight : (n,) weights >= 0, one number, or None.
     scheduler : None for the current ``distributed.Client`` where the data are lazy, else threads;
-        "threads"; a Client; or the address of a scheduler.
+        "threads"; a Client; the address of a scheduler; or a ``daskml_dist.Placement``.
 
     Returns
     -------

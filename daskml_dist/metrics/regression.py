@@ -42,7 +42,7 @@ def mean_squared_error(
     multioutput : "uniform_average" or (t,) weights for a mean over outputs, or "raw_values" for one error
         each.
     scheduler : None for the current ``distributed.Client`` where the data are lazy, else threads;
-        "threads"; a Client; or the address of a scheduler.
+        "threads"; a Client; the address of a scheduler; or a ``daskml_dist.Placement``.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from daskml_dist.types import Step
+from daskml_dist.types import Decision, Step
 
 Plain = float | int | str
 Status = Literal["converged", "stopped", "interrupted", "failed"]
@@ -54,9 +54,9 @@ class FitEnd:
 
 
 class Listener(ABC):
-    """Hears one fit after another: begin, any number of steps, end.
+    """Hears one fit after another: begin, any number of steps and decisions, end.
 
-    All three are called from the thread that drives the fit, so they return at once (well under 1 ms).
+    All of them are called from the thread that drives the fit, so they return at once (well under 1 ms).
     """
 
     @abstractmethod
@@ -66,6 +66,9 @@ class Listener(ABC):
     @abstractmethod
     def hear(self, step: Step) -> None:
         """A pass over the data is done."""
+
+    def decide(self, decision: Decision) -> None:  # noqa: B027 - who does not care need not say so
+        """Work moved on the cluster; heard again, with the same number, if its gain is measured later."""
 
     @abstractmethod
     def end(self, outcome: FitEnd) -> None:

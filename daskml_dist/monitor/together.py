@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import final
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed
-from daskml_dist.types import Step
+from daskml_dist.types import Decision, Step
 
 
 @final
@@ -32,6 +32,9 @@ class Listeners(Listener):
 
     def hear(self, step: Step) -> None:
         self._each(lambda listener: listener.hear(step))
+
+    def decide(self, decision: Decision) -> None:
+        self._each(lambda listener: listener.decide(decision))
 
     def end(self, outcome: FitEnd) -> None:
         self._each(lambda listener: listener.end(outcome))

@@ -18,7 +18,17 @@ from daskml_dist.cluster.scheduler_internals import adaptive_of, drop_worker, fo
 from tests.cluster.nemesis import own_cluster, until, whole_client
 
 #: every attribute of the scheduler and of its tasks that the library touches
-USED = {"tasks", "tasks.get", "suspicious", "remove_worker", "exception_blame", "exception_blame.key"}
+USED = {
+    "tasks",
+    "tasks.get",
+    "suspicious",
+    "remove_worker",
+    "exception_blame",
+    "exception_blame.key",
+    "key",
+    "who_has",
+    "delete_worker_data",
+}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +72,11 @@ def test_all_that_is_used_is_named_here() -> None:
 
 
 def test_distributed_still_has_them() -> None:
-    assert {"suspicious", "exception_blame"} <= set(TaskState.__slots__)
+    assert {"suspicious", "exception_blame", "key", "who_has"} <= set(TaskState.__slots__)
+    assert inspect.iscoroutinefunction(Scheduler.delete_worker_data)
+    assert {"worker_address", "keys", "stimulus_id"} <= set(
+        inspect.signature(Scheduler.delete_worker_data).parameters
+    )
     assert inspect.iscoroutinefunction(Scheduler.remove_worker)
     assert {"address", "stimulus_id", "expected"} <= set(
         inspect.signature(Scheduler.remove_worker).parameters

@@ -7,10 +7,13 @@ from typing import Any, final
 import numpy as np
 
 from daskml_dist.monitor import FitEnd, FitInfo, Listener
-from daskml_dist.types import Step
+from daskml_dist.types import Decision, Step
 
 INFO = FitInfo("fit-1", "LogisticRegression", "newton", 1000, 20, 1e-6, 100)
 END = FitEnd("fit-1", "converged", "the gap is below tol", 3, 0.52)
+
+
+MOVE = Decision(0, 0.2, 1, "slow", (3, 4), "tcp://a", "tcp://b", "tcp://a is slow", 0.5)
 
 
 def step(passes: int, **changes: Any) -> Step:
@@ -51,6 +54,9 @@ class Recorder(Listener):
 
     def hear(self, step: Step) -> None:
         self.heard.append(step)
+
+    def decide(self, decision: Decision) -> None:
+        self.heard.append(decision)
 
     def end(self, outcome: FitEnd) -> None:
         self.heard.append(outcome)

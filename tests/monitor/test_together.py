@@ -20,7 +20,7 @@ from daskml_dist.monitor import (
     discovery,
 )
 from daskml_dist.types import Step
-from tests.monitor.samples import END, INFO, Recorder, step, tell
+from tests.monitor.samples import END, INFO, MOVE, Recorder, step, tell
 
 
 @final
@@ -136,3 +136,9 @@ def test_a_broken_one_gives_one_warning_and_is_left_out(announce: Announce, valu
 def test_with_nothing_announced_there_is_nothing(announce: Announce) -> None:
     announce()
     assert discover() == ()
+
+
+def test_decisions_are_passed_on_and_nobody_need_care() -> None:
+    recorder, careless = Recorder(), _Failing("nowhere", ZeroDivisionError())
+    Listeners([careless, recorder]).decide(MOVE)
+    assert recorder.heard == [MOVE] and careless.calls == 0

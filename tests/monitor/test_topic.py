@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 import warnings
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from distributed.protocol import dumps, loads
 
 from daskml_dist.monitor import TOPIC, ListenerFailed, TopicPublisher
-from tests.monitor.samples import END, INFO, step, tell
+from tests.monitor.samples import END, INFO, MOVE, step, tell
 
 Messages = list[tuple[str, dict[str, float | int | str]]]
 
@@ -66,3 +68,15 @@ def test_what_publishing_adds_is_far_below_a_millisecond() -> None:
         costs.append(time.perf_counter() - start)
     publisher.end(END)
     assert sorted(costs)[100] < 1e-3
+
+
+def test_a_decision_is_a_message_with_a_number_of_its_own() -> None:
+    sent: list[dict[str, Any]] = []
+    publisher = TopicPublisher(lambda topic, message: sent.append(message))
+    publisher.begin(INFO)
+    publisher.decide(MOVE)
+    publisher.decide(replace(MOVE, measured_gain=0.4))
+    assert [(m["event"], m["number"]) for m in sent] == [("begin", 0), ("decision", 1), ("decision", 2)]
+    assert [m["decision"] for m in sent[1:]] == [0, 0]
+    assert (sent[1]["measured_gain"], sent[2]["measured_gain"]) == (None, 0.4)
+    assert sent[1]["chunks"] == (3, 4) and sent[1]["fit_id"] == "fit-1"

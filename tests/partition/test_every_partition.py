@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daskml_dist import partition
-from daskml_dist.partition import Plan, in_place, sequential, together
+from daskml_dist.partition import Plan, in_place, longest_first, sequential, together
 
 Facts = tuple[tuple[int, ...], tuple[str | None, ...], tuple[str, ...]]
 
@@ -33,6 +33,9 @@ def facts(draw: st.DrawFn) -> Facts:
 #: each rule as a function of all facts
 RULES: dict[str, Callable[[Facts], Plan]] = {
     "in_place": lambda known: in_place(*known),
+    "longest_first": lambda known: longest_first(
+        known[0], known[2], dict(zip(WORKERS, (1.0, 0.3, 2.0), strict=True))
+    ),
     "sequential": lambda known: sequential(known[0], known[2]),
 }
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
