@@ -111,27 +111,20 @@ class OnDask(Hands):
     def answer(self, question: Question[B]) -> B:
         began = time.monotonic()
         if self.placement.replan:
-            with suppress(
-                *CURABLE, Stalled, OSError, TimeoutError
-            ):  # the question meets them again, and repairs
+            with suppress(*CURABLE, Stalled, OSError, TimeoutError):  # the question meets these again
                 self._replan()
         reply = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
         self.cost = Cost(self._tasks, reply.moved, time.monotonic() - began)
         return reply.found  # type: ignore[no-any-return]
 
     def serve(self, descent: Descent) -> Served:
-        began, ids = time.monotonic(), self.plan.shards
+        began, plan, seen = time.monotonic(), self.plan, (self.coding, self._token)
 
         def rebuild(error: BaseException) -> tuple[list[Future[Any]], tuple[str, ...]]:
-            self._repair(error)
-            locations = () if self._resident is None else self._resident.locations()
-            self.place(together(ids, locations, self._slots()))
+            self._repair(error, plan.shards)
             return self._shards, self.plan.owners
 
-        seen = (self.coding, self._token)
-        serving = Serving(
-            self.client, self.supervisor, descent, seen, self._shards, self.plan.owners, rebuild
-        )
+        serving = Serving(self.client, self.supervisor, descent, seen, self._shards, plan.owners, rebuild)
         found = serving.run()
         self.cost = Cost(serving.tasks, found.counts.nbytes, time.monotonic() - began)
         return found
@@ -280,13 +273,14 @@ class OnDask(Hands):
             self.bandwidth = 0.7 * self.bandwidth + 0.3 * size / seconds
         self._resident.drop(moved)
 
-    def _repair(self, error: BaseException) -> None:
-        """Restore what a question depends on: lost blocks, and shards where the blocks are now."""
+    def _repair(self, error: BaseException, ids: tuple[tuple[int, ...], ...] = ()) -> None:
+        """Restore lost blocks, and shards where these are now, of these chunks or any."""
         plan = self.plan
         if self._resident is not None:
             self._shards = []
             self._resident.restore(error)
-            plan = in_place(self._rows, self._resident.locations(), self._slots())
+            locations, slots = self._resident.locations(), self._slots()
+            plan = together(ids, locations, slots) if ids else in_place(self._rows, locations, slots)
         self.place(plan)
 
     # -- questions --------------------------------------------------------------------------------

@@ -27,6 +27,5 @@ __all__ = [
     "ServerReport",
     "Version",
     "VersionCorrupt",
-    "joined",
     "node",
 ]

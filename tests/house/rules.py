@@ -31,7 +31,7 @@ def file_too_long(source: str) -> list[str]:
 
 
 def function_too_long(source: str) -> list[str]:
-    """A function has at most 40 lines, decorators and docstring not counted."""
+    """A function has at most 40 lines; decorators, docstring and parameters of `__init__` are not counted."""
     return [
         f"{node.lineno}: {node.name} has {length} lines, at most {MAX_FUNCTION}"
         for node in _functions(ast.parse(source))
@@ -136,6 +136,8 @@ def _functions(tree: ast.AST) -> Iterator[Function]:
 def _code_lines(node: Function) -> int:
     assert node.end_lineno is not None
     lines = node.end_lineno - node.lineno + 1
+    if node.name == "__init__":  # scikit-learn wants each parameter of an estimator by name, a line each
+        lines -= node.body[0].lineno - node.lineno
     if ast.get_docstring(node) is not None:
         docstring = node.body[0]
         assert docstring.end_lineno is not None

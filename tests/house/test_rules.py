@@ -10,13 +10,16 @@ from tests.house import rules
 
 LONG = "def f():\n" + "    x = 1\n" * 40
 DOCUMENTED = 'def f():\n    """' + "word\n" * 60 + '    """\n' + "    x = 1\n" * 38
+MANY_PARAMETERS = (
+    "def __init__(\n    self,\n" + "".join(f"    p{i},\n" for i in range(60)) + "):\n    self.p = p1\n"
+)
 
 CASES: list[tuple[Callable[[str], list[str]], list[str], list[str]]] = [
     (rules.file_too_long, ["x = 1\n" * 401], ["x = 1\n" * 400]),
     (
         rules.function_too_long,
         [LONG, f"async {LONG}"],
-        [DOCUMENTED],
+        [DOCUMENTED, MANY_PARAMETERS],
     ),
     (
         rules.touches_dask,
