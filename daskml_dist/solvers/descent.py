@@ -328,7 +328,7 @@ def verified(
         step_size=float(np.linalg.norm(step)),
     )
     numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
-    return State(state.passes, here.point, progress, _memory(metric), numbers), progress.gap
+    return State(state.passes, here.point, progress, memory_of(metric), numbers), progress.gap
 
 
 def scale_of(value: float, null_value: float) -> float:
@@ -371,7 +371,8 @@ def _finished(
     return Solution(replace(state, point=point, progress=progress), True, here.hessian)
 
 
-def _memory(metric: Metric) -> dict[str, FloatArray]:
+def memory_of(metric: Metric) -> dict[str, FloatArray]:
+    """The arrays of a state that remember a metric."""
     return {
         "scale": metric.scale,
         "factor": metric.factor,
