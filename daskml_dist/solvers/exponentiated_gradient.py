@@ -61,7 +61,7 @@ class ExponentiatedGradient(GroupSolver):
 def _descend(problem: GroupProblem, descent: _Descent, state: State) -> Conversation:
     """Steps of both players, a pass each."""
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
-        return Solution(state, state.progress.gap <= problem.tol)
+        return Solution(state, bool(state.progress.gap <= problem.tol))
     here, state = yield from first_look(problem, descent.best, state, certify=True)
     if not np.isfinite(here.value):
         return Solution(replace(state, point=here.point), False)
@@ -73,7 +73,7 @@ def _descend(problem: GroupProblem, descent: _Descent, state: State) -> Conversa
         state = _state(descent, proof, state.passes)
         assert state.progress is not None
         if state.progress.gap <= problem.tol or state.passes >= problem.max_passes:
-            return Solution(state, state.progress.gap <= problem.tol)
+            return Solution(state, bool(state.progress.gap <= problem.tol))
         if descent.shortened > _SHORTENED:
             return Solution(state, False, notes=(_DIVERGED,))
         point, aside = descent.target

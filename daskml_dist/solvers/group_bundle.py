@@ -60,6 +60,7 @@ class Bundle:
     lowest : the risk is nowhere below.
     falls : of the risk, in the last steps.
     nulls : points in a row that were no better.
+    bracketed : whether the last points were both sides of a bracket.
     """
 
     problem: GroupProblem
@@ -75,6 +76,7 @@ class Bundle:
     centred: int = 0
     falls: tuple[float, ...] = ()
     nulls: int = 0
+    bracketed: bool = False
 
     @classmethod
     def begun(
@@ -146,13 +148,14 @@ class Bundle:
     def targets(self, step: BundleStep, certify: bool) -> tuple[Point, ...]:
         """Where to look next: at the end of the step.
 
-        Where it only lacks a proof, on both sides of it in the intercept, so that lines rise and fall there.
+        Where it only lacks a proof, on both sides of it in the intercept, so that lines rise and fall there;
+        if that is not enough, a better point is needed first.
         """
         certain, guess = self.gaps(step)
         point = self.centre.point
         theta = point.theta[0] + step.step
         bracketing = certify and self.floor.proves and len(theta) == self.problem.penalised + 1
-        if not bracketing or guess > self.problem.tol:
+        if not bracketing or self.bracketed or guess > self.problem.tol:
             return (point.at(theta[None]),)
         unit = 1.0 / self.problem.relative(1.0, self.centre.value, self.weights(step), self.null_value)
         aside = np.zeros_like(theta)
@@ -186,7 +189,8 @@ class Bundle:
         if not bracketed:
             mu = _next_mu(mu, ratio, self.nulls)
         if not serious:
-            return replace(self, metric=metric, mu=mu, nulls=self.nulls + (not bracketed))
+            nulls = self.nulls + (not bracketed)
+            return replace(self, metric=metric, mu=mu, nulls=nulls, bracketed=bracketed)
         return replace(
             self,
             centre=there,
@@ -196,6 +200,7 @@ class Bundle:
             centred=born,
             falls=(*self.falls, fall)[-_PACE:],
             nulls=0,
+            bracketed=bracketed,
         )
 
     def _kept(self, used: AnyArray) -> AnyArray:

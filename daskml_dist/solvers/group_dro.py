@@ -60,11 +60,11 @@ class GroupDRO(GroupSolver):
 def _descend(problem: GroupProblem, track: _Track, state: State) -> Conversation:
     """Epochs, and a pass at the end."""
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
-        return Solution(state, state.progress.gap <= problem.tol)
+        return Solution(state, bool(state.progress.gap <= problem.tol))
     diverged = False
     while state.passes < problem.max_passes - 1 and track.failed < _PATIENCE and not diverged:
         after, risk = yield from _epoch(problem, track, state)
-        diverged = not risk <= _FAR * track.known
+        diverged = not risk <= _FAR * after.known
         track = track if diverged else after.judged(risk)
         state = track.state(state.passes + 1, risk)
     here, state = yield from first_look(problem, track.model, state, certify=True)
@@ -77,7 +77,7 @@ def _descend(problem: GroupProblem, track: _Track, state: State) -> Conversation
     state = replace(memory, point=here.point, progress=told.progress, arrays={**memory.arrays, **reported})
     gap = told.progress.gap
     if gap <= problem.tol or not (diverged or track.failed >= _PATIENCE):
-        return Solution(state, gap <= problem.tol)
+        return Solution(state, bool(gap <= problem.tol))
     return Solution(state, False, notes=(_DIVERGED if diverged else _settled(gap),))
 
 
@@ -92,6 +92,8 @@ def _epoch(problem: GroupProblem, track: _Track, state: State) -> Generator[Turn
         batch: Batch = yield Turn(Question(asked), state)
         value, slopes = value + batch.value, slopes + batch.gradient
         share = parts / weight
+        if not np.isfinite(track.null_value):  # the sample had not all groups
+            track = replace(track, null_value=problem.risk_of(share * batch.value, track.here))
         track = track.stepped(problem, share * batch.value, share[:, None] * batch.gradient, parts)
         if not (np.isfinite(track.theta).all() and np.isfinite(value).all()):
             return track, np.inf

@@ -62,7 +62,7 @@ def _sampled(problem: GroupProblem, start: GroupStart) -> Conversation:
 def _descend(problem: GroupProblem, start: GroupStart, state: State, *, certify: bool) -> Conversation:
     """Steps from the start; each pass gives new lines."""
     if state.progress is not None and state.passes >= problem.max_passes:  # a fit that goes on
-        return Solution(state, state.progress.gap <= problem.tol)
+        return Solution(state, bool(state.progress.gap <= problem.tol))
     here, state = yield from first_look(problem, start.point, state, certify=certify)
     if not np.isfinite(here.value):
         return Solution(replace(state, point=here.point), False)
@@ -73,7 +73,7 @@ def _descend(problem: GroupProblem, start: GroupStart, state: State, *, certify:
         state = _state(bundle, step, state.passes, certify)
         assert state.progress is not None
         if state.progress.gap <= problem.tol or state.passes >= problem.max_passes:
-            return Solution(state, state.progress.gap <= problem.tol)
+            return Solution(state, bool(state.progress.gap <= problem.tol))
         if bundle.nulls > _REJECTIONS or not step.promised > _ROUNDING * abs(bundle.centre.value):
             return Solution(state, False, notes=(STALLED,))
         points = bundle.targets(step, certify)

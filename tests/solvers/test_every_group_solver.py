@@ -148,7 +148,7 @@ def test_many_features_in_few_passes() -> None:
         patch.setattr(group_start, "_ROWS_A_PARAMETER", 0)
         patch.setattr(group_start, "_ROWS", 500)
         talk = hold(ProximalBundle().solve(t.problem), t.chunks)
-    assert talk.solution.converged and talk.solution.state.passes <= 60
+    assert talk.solution.converged and talk.solution.state.passes <= 25
 
 
 # --------------------------------------------------------------------------------- the contract
