@@ -22,6 +22,8 @@ _MOST_HALVED = 50  # groups up to which the halves of the losses are remembered
 _SERIOUS = 0.1  # share of what the model promises from which on a step is made
 _IDLE = 1e-10  # weight below which a line is forgotten
 _ROUNDING = 1e-14
+_FLAT = 1e-15  # of the risk: what is promised below that is rounding
+_PRECISE = 1e-12  # of the risk: the weights of lines are known no better
 _BRACKET = 0.1  # times tol: how much higher the risk is at either side of a bracket of the intercept
 _UNPROVABLE = 1e-4  # times tol: an estimate that small and still not proven
 _PACE = 5  # passes whose decreases tell how fast the risk falls
@@ -137,25 +139,37 @@ class Bundle:
             self.problem.relative(guess, value, weights, self.null_value),
         )
 
+    def flat(self, step: BundleStep) -> bool:
+        """Whether what is promised is rounding."""
+        return not step.promised > _FLAT * abs(self.centre.value)
+
+    def brackets(self, step: BundleStep, certify: bool) -> bool:
+        """Whether only a proof is left, for which both sides of the minimum in the intercept are asked.
+
+        Where that was done and not enough, a better point is needed first.
+        """
+        certain, guess = self.gaps(step)
+        free = len(self.centre.point.theta[0]) - self.problem.penalised
+        possible = certify and self.floor.proves and free == 1 and not self.bracketed
+        return possible and guess <= self.problem.tol < certain
+
     def gap(self, step: BundleStep, certify: bool) -> Gap:
         """What is told: the proof where there can be one, unless there is nothing left to do without it."""
         certain, guess = self.gaps(step)
-        proves = certify and self.floor.proves
-        if proves and (certain <= self.problem.tol or guess > _UNPROVABLE * self.problem.tol):
-            return Gap(certain, "duality")
-        return Gap(guess, "estimate")
+        tol = self.problem.tol
+        if not (certify and self.floor.proves):
+            return Gap(guess, "estimate")
+        precise = step.promised <= _PRECISE * abs(self.centre.value)
+        ended = guess <= _UNPROVABLE * tol or (precise and guess <= tol)
+        if certain > tol and ended and not self.brackets(step, certify):
+            return Gap(guess, "estimate")
+        return Gap(certain, "duality")
 
     def targets(self, step: BundleStep, certify: bool) -> tuple[Point, ...]:
-        """Where to look next: at the end of the step.
-
-        Where it only lacks a proof, on both sides of it in the intercept, so that lines rise and fall there;
-        if that is not enough, a better point is needed first.
-        """
-        certain, guess = self.gaps(step)
+        """Where to look next: at the end of the step, or on both sides of it in the intercept."""
         point = self.centre.point
         theta = point.theta[0] + step.step
-        bracketing = certify and self.floor.proves and len(theta) == self.problem.penalised + 1
-        if not bracketing or self.bracketed or guess > self.problem.tol:
+        if not self.brackets(step, certify):
             return (point.at(theta[None]),)
         unit = 1.0 / self.problem.relative(1.0, self.centre.value, self.weights(step), self.null_value)
         aside = np.zeros_like(theta)

@@ -19,7 +19,6 @@ MOST_DENSE = 500  # parameters from which on the metric of the start is a diagon
 MOST_SPARSE = 256  # the same where X is sparse
 _MOST_BYTES = 1 << 28  # of the gradients of all groups
 _REJECTIONS = 30
-_ROUNDING = 1e-15
 
 
 @final
@@ -74,7 +73,7 @@ def _descend(problem: GroupProblem, start: GroupStart, state: State, *, certify:
         assert state.progress is not None
         if state.progress.gap <= problem.tol or state.passes >= problem.max_passes:
             return Solution(state, bool(state.progress.gap <= problem.tol))
-        if bundle.nulls > _REJECTIONS or not step.promised > _ROUNDING * abs(bundle.centre.value):
+        if bundle.nulls > _REJECTIONS or (bundle.flat(step) and not bundle.brackets(step, certify)):
             return Solution(state, False, notes=(STALLED,))
         points = bundle.targets(step, certify)
         answers = yield Turn(problem.question(*points, hessian=False), state)

