@@ -18,14 +18,15 @@ from daskml_dist.fit.training import Outcome, Training
 from daskml_dist.kernels import Coding, GroupTotals, GroupTotalsAnswer, Question, View, tally
 from daskml_dist.risks import Risk
 from daskml_dist.solvers import (
-    GroupNewton,
     GroupProblem,
     Meeting,
     Member,
     Problem,
     at_once,
     automatic,
+    automatic_for_groups,
     in_turn,
+    named_for_groups,
 )
 from daskml_dist.splits import Tally
 from daskml_dist.types import AnyArray, FloatArray, Table
@@ -76,6 +77,8 @@ def fit_minimax(
     shifts : what is added to the losses of groups, by label; 0 for those that are not named.
     regret : whether each loss counts by how far it is above the least that the group could have alone.
     """
+    assert isinstance(training.solver, str)
+    solver = named_for_groups(training.solver, training.loss, training.penalty(1.0), risk)
     with placed(training, X, y, sample_weight, offset, groups) as (hands, table, streamed):
         labels, grouped = _groups(hands, table, groups is not None, by)
         labels, grouped, totals = _with_weight(hands, labels, grouped)
@@ -86,7 +89,8 @@ def fit_minimax(
             met = _alone(training, hands, problem, asked)
             spent, minima = met.state.passes, _minima(met)
             asked = replace(asked, shifts=asked.shifts - minima)
-        outcome = talk(training, hands, table, asked, classes, GroupNewton())
+        solver = solver or automatic_for_groups(asked)
+        outcome = talk(training, hands, table, asked, classes, solver)
     state = outcome.solution.state
     found = replace(
         outcome, solution=replace(outcome.solution, state=replace(state, passes=state.passes + spent))

@@ -41,7 +41,7 @@ class MiniBatch(Kernel[Batch]):
     Attributes
     ----------
     loss : the loss.
-    point : where, for K problems.
+    point : where, for K problems; one point for all of them where it has the margins of one only.
     views : how each of the problems sees the rows.
     walk : which rows.
     """
@@ -70,7 +70,8 @@ def batch_of(loss: Loss, point: Point, chunks: Sequence[Chunk]) -> Batch:
     """The sums over all rows of a chunk, as each problem sees them."""
     asked = []
     for k, chunk in enumerate(chunks):
-        own = replace(point, w=point.w[[k]], b=point.b[[k]])
+        shared = point.joint or len(point.w) == 1
+        own = point if shared else replace(point, w=point.w[[k]], b=point.b[[k]])
         asked.append((Sweep(loss, own), chunk))
     sums = [part.sums for part in swept(asked)]
     return Batch(

@@ -33,6 +33,7 @@ class MinimaxModel(LinearModel):
     group_offsets: dict[Any, float] | None
     by: str
     alpha: float
+    solver: str
     scheduler: Any
     checkpoint: Checkpoint | str | None
 
@@ -57,7 +58,8 @@ class MinimaxModel(LinearModel):
         InvalidData
             The data cannot be used.
         UnsupportedParameter, UnsupportedCombination
-            A parameter is out of range, or there are more groups and features than Hessians fit into memory.
+            A parameter is out of range, or the solver does not know the risk or has no room for so many
+            groups and features.
         """
         self._refuse()
         self._train(self._training(), X, y, sample_weight, offset, groups)
@@ -94,6 +96,7 @@ class MinimaxModel(LinearModel):
         refuse_common(self)
         refuse_outside(self, "alpha", 0.0)
         refuse_other_types(self, {"regret": bool | np.bool_}, "True or False")
+        refuse_other_types(self, {"solver": str}, "the name of a solver")
         refuse_other_types(self, {"group_offsets": dict}, "a dict of group and number, or None")
         if not np.isfinite([float(offset) for offset in (self.group_offsets or {}).values()]).all():
             raise UnsupportedParameter(f"group_offsets={self.group_offsets!r}: expected finite numbers.")

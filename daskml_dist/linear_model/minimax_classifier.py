@@ -35,6 +35,9 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
         X is in memory), or "worker", a group for all that a worker holds.
     alpha : strength of the penalty that all groups share, at least 0.
     fit_intercept : whether a constant is added; it is never penalised.
+    solver : "auto", "group-newton" (a Hessian of each group in each pass: the fewest passes), "bundle"
+        (gradients of each group: any number of features), or a baseline, "exponentiated-gradient" or
+        "group-dro"; see docs/minimax.md.
     max_iter : how many passes over the data may be made.
     tol : the relative optimality gap to reach.
     warm_start : start from the coefficients of the last fit.
@@ -69,6 +72,7 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
         by: str = "partition",
         alpha: float = 1e-3,
         fit_intercept: bool = True,
+        solver: str = "auto",
         max_iter: int = 100,
         tol: float = 1e-6,
         warm_start: bool = False,
@@ -83,6 +87,7 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
         self.by = by
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -99,6 +104,7 @@ class MinimaxClassifier(MinimaxModel, LogisticModel):
             labels=True,
             penalty=self._penalty,
             intercept=bool(self.fit_intercept),
+            solver=self.solver,
             tol=self.tol,
             max_passes=self.max_iter,
             seed=seed_of(self.random_state),

@@ -15,11 +15,14 @@ from daskml_dist.solvers._base import (
 from daskml_dist.solvers.block_lbfgs import BlockLBFGS
 from daskml_dist.solvers.by_target import by_target
 from daskml_dist.solvers.choose import automatic, named
+from daskml_dist.solvers.choose_group import GROUP_SOLVERS, automatic_for_groups, named_for_groups
 from daskml_dist.solvers.damped_newton import DampedNewton
+from daskml_dist.solvers.exponentiated_gradient import ExponentiatedGradient
 from daskml_dist.solvers.gradient_descent import GradientDescent
 from daskml_dist.solvers.grid import Grid
+from daskml_dist.solvers.group_dro import GroupDRO
 from daskml_dist.solvers.group_newton import GroupNewton
-from daskml_dist.solvers.group_problem import GroupProblem
+from daskml_dist.solvers.group_problem import GroupProblem, GroupSolver
 from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.lasso_search import LassoSearch
 from daskml_dist.solvers.lbfgs import LBFGS
@@ -27,6 +30,7 @@ from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.model_parallel import MODEL_PARALLEL, BlockConversation, Reached, model_parallel
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.proximal_bundle import ProximalBundle
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
@@ -42,10 +46,14 @@ __all__ = [
     "BlockLBFGS",
     "Conversation",
     "DampedNewton",
+    "ExponentiatedGradient",
+    "GROUP_SOLVERS",
     "GradientDescent",
     "Grid",
+    "GroupDRO",
     "GroupNewton",
     "GroupProblem",
+    "GroupSolver",
     "Judged",
     "LARGE",
     "LBFGS",
@@ -59,6 +67,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "ProximalBundle",
     "Reached",
     "RidgeAccuracy",
     "RidgeLeaveOneOut",
@@ -75,6 +84,7 @@ __all__ = [
     "WorkingSet",
     "at_once",
     "automatic",
+    "automatic_for_groups",
     "by_target",
     "converse",
     "in_turn",
@@ -82,6 +92,7 @@ __all__ = [
     "joined_progress",
     "model_parallel",
     "named",
+    "named_for_groups",
     "null_point",
     "together",
 ]

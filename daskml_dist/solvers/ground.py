@@ -43,11 +43,11 @@ class Survey:
 
     def __call__(self, sample: Chunk) -> Slope:
         scaling = Scale(self.problem)(sample)
-        metric = _metric(self.problem, scaling.diagonal)
-        return Slope(scaling, *_extremes(self.problem, scaling.point, metric, sample))
+        metric = shared_diagonal(self.problem, scaling.diagonal)
+        return Slope(scaling, *extremes(self.problem, scaling.point, metric, sample))
 
 
-def _metric(problem: Problem, diagonal: FloatArray) -> FloatArray:
+def shared_diagonal(problem: Problem, diagonal: FloatArray) -> FloatArray:
     """(q,) the diagonal, without zeros, and for a joint loss the same for all margins.
 
     Gradients of a joint loss add up to zero over its margins, and what is added to all of them alike is seen
@@ -59,7 +59,7 @@ def _metric(problem: Problem, diagonal: FloatArray) -> FloatArray:
     return np.where(shared > 0.0, shared, 1.0)
 
 
-def _extremes(problem: Problem, point: Point, metric: FloatArray, sample: Chunk) -> tuple[float, float]:
+def extremes(problem: Problem, point: Point, metric: FloatArray, sample: Chunk) -> tuple[float, float]:
     """Largest and smallest Ritz value of the Hessian in a diagonal metric (Lanczos 1950).
 
     The gradient is where it begins, so that directions along which F does not change are never met.
@@ -189,6 +189,6 @@ def begun(problem: Problem) -> Generator[Turn, Any, tuple[Evaluation, Ground, St
     assert reply.diagonal is not None
     m, diagonal = problem.penalised, reply.diagonal[0] / reply.weight_sum
     diagonal[:m] += problem.penalty.curvature(point.theta[0, :m])
-    metric = _metric(problem, diagonal) * slope.steepest
+    metric = shared_diagonal(problem, diagonal) * slope.steepest
     null_value = here.value if problem.start is None else slope.scaling.null_value
     return here, Ground(metric, np.array([slope.flattest / slope.steepest]), null_value), state

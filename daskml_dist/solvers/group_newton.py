@@ -8,31 +8,17 @@ from typing import ClassVar, final
 import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination
-from daskml_dist.kernels import GroupSample, Point, Question, SweepAnswer, answer
-from daskml_dist.solvers._base import (
-    Conversation,
-    Problem,
-    Progress,
-    Solution,
-    Solver,
-    State,
-    Turn,
-    centred,
-    converse,
-    null_point,
-)
+from daskml_dist.kernels import Point, Question, SweepAnswer
+from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, State, Turn
 from daskml_dist.solvers.certificate import Gap, prove
 from daskml_dist.solvers.descent import STALLED, TRIAL_STEPS, retreat
-from daskml_dist.solvers.group_problem import GroupEvaluation, GroupProblem
-from daskml_dist.solvers.pilot import weighted_mean
+from daskml_dist.solvers.group_problem import GroupEvaluation, GroupProblem, GroupSolver
+from daskml_dist.solvers.group_start import GroupPilot, GroupStart, sample_of
+from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.saddle import GroupModels, Saddle, saddle_point
-from daskml_dist.types import Chunk, FloatArray
+from daskml_dist.types import FloatArray
 
 MOST_BYTES = 1 << 28  # of the Hessians of all groups
-_SAMPLE_BYTES = 1 << 28
-_SMALL_ELEMENTS = 1 << 20  # of X: solved in one task, and verified
-_ROWS = 20_000  # of a sample, at least, where there are more
-_ROWS_A_PARAMETER = 100  # in each group
 _REJECTIONS = 30
 _ARMIJO = 1e-4
 _ROUNDING = 1e-14
@@ -40,7 +26,7 @@ _FAR = 0.1  # relative gap from which on a full step may be too long, so that tr
 
 
 @final
-class GroupNewton(Solver):
+class GroupNewton(GroupSolver):
     """Each pass gives loss, gradient and Hessian of each group; the step is the saddle point of their models.
 
     It starts from the same problem on a sample, with a share of each group, solved in one task. The gap is
@@ -55,60 +41,23 @@ class GroupNewton(Solver):
         assert isinstance(problem, GroupProblem)
         _refuse_large(problem)
         if state is not None and state.point is not None:
-            return (yield from _descend(problem, _Start.remembered(state), state))
-        sample = GroupSample(_rates(problem), problem.seed)
-        start: _Start = yield Turn(Question(sample, _Pilot(problem)), State())
+            factor, none = state.arrays["factor"], np.empty((0, problem.parameters))
+            metric = Metric(np.ones(len(factor)), factor, none, none)
+            start = GroupStart(state.point, metric, state.numbers["null_value"])
+            return (yield from _descend(problem, start, state))
+        pilot = GroupPilot(problem, _sampled, diagonal=False)
+        start = yield Turn(Question(sample_of(problem), pilot), State())
         return (yield from _descend(problem, start, State(passes=1 if problem.streamed else 0)))
 
 
-@final
-@dataclass(frozen=True)
-class _Start:
-    """Where to start, a metric in which the rows are small, and the risk of the constant model."""
-
-    point: Point
-    factor: FloatArray
-    null_value: float
-
-    @classmethod
-    def remembered(cls, state: State) -> _Start:
-        """That of a state to go on from."""
-        assert state.point is not None
-        return cls(state.point, state.arrays["factor"], state.numbers["null_value"])
+def _sampled(problem: GroupProblem, start: GroupStart) -> Conversation:
+    """The same on a sample."""
+    return _descend(problem, start, State())
 
 
-@final
-@dataclass(frozen=True)
-class _Pilot:
-    """Solve the problem on a sample, inside the task that gathered it."""
-
-    problem: GroupProblem
-
-    def __call__(self, sample: Chunk) -> _Start:
-        problem = self.problem
-        assert sample.X is not None and sample.groups is not None
-        centre = weighted_mean(sample) if problem.centred else np.zeros(problem.features)
-        null = null_point(problem, centre)
-        start = null if problem.start is None else centred(problem.start, centre)
-        seen = np.bincount(sample.groups, sample.weight, problem.n_groups)
-        if not (seen > 0.0).all():
-            return _Start(start, np.eye(problem.parameters), np.nan)
-        factor = np.eye(problem.parameters)
-        swept = answer(problem.question(null, hessian=False), [sample], 1)
-        null_value = GroupEvaluation.of(problem, null, swept).value
-        whole = len(sample.groups) >= problem.rows
-        tol = 1e-12 if whole else max(1e-2 * problem.parameters / len(sample.groups), 1e-9)
-        easy = replace(problem, tol=max(tol, 0.01 * problem.tol), max_passes=100, streamed=False)
-        if problem.start is None:
-            solution = converse(_descend(easy, _Start(start, factor, null_value), State()), [sample])
-            start = start if solution.state.point is None else solution.state.point
-            factor = solution.state.arrays.get("factor", factor)
-        return _Start(start, factor, null_value)
-
-
-def _descend(problem: GroupProblem, start: _Start, state: State) -> Conversation:
+def _descend(problem: GroupProblem, start: GroupStart, state: State) -> Conversation:
     """Newton steps from the start; each pass certifies the point that it looks at."""
-    line, factor, point, gap = _Line(), start.factor, start.point, np.inf
+    line, factor, point, gap = _Line(), start.metric.cholesky_factor, start.point, np.inf
     while True:
         trials = line.step if line.rejected or (line.start is not None and gap > _FAR) else None
         radius_in = None if problem.loss.self_concordance is None else factor
@@ -208,10 +157,9 @@ def _verified(
     state: State,
 ) -> tuple[State, float]:
     """The state that knows this point, and its gap relative to the mean loss with the worst weights."""
-    unshifted = here.value - float(saddle.weights @ problem.shifts)
     progress = Progress(
         objective=here.value,
-        gap=bound.value / max(abs(unshifted), 1e-3 * abs(null_value), float(np.finfo(np.float64).tiny)),
+        gap=problem.relative(bound.value, here.value, saddle.weights, null_value),
         gap_kind=bound.kind,
         gradient_norm=float(np.linalg.norm(saddle.weights @ models.gradients)),
         step_size=float(np.linalg.norm(saddle.step)),
@@ -224,20 +172,16 @@ def _verified(
     return State(state.passes, here.point, progress, arrays, {"null_value": null_value}), progress.gap
 
 
-def _rates(problem: GroupProblem) -> FloatArray:
-    """The share of the rows of each group that a sample has: about as many rows of each."""
-    most = _SAMPLE_BYTES // (8 * (problem.features + 1))
-    if problem.rows * problem.features <= _SMALL_ELEMENTS and problem.rows <= most:
-        return np.ones(problem.n_groups)
-    enough = max(_ROWS_A_PARAMETER * problem.parameters, _ROWS // problem.n_groups)
-    return np.minimum(min(enough, most // problem.n_groups) / problem.groups, 1.0)
+def fits(problem: GroupProblem) -> bool:
+    """Whether the Hessians of all groups fit into a partial answer."""
+    return 8 * problem.n_groups * problem.parameters**2 <= MOST_BYTES
 
 
 def _refuse_large(problem: GroupProblem) -> None:
-    size = 8 * problem.n_groups * problem.parameters**2
-    if size > MOST_BYTES:
+    if not fits(problem):
+        size = 8 * problem.n_groups * problem.parameters**2
         raise UnsupportedCombination(
             f"{problem.n_groups} groups with {problem.parameters} parameters: the Hessians of all groups "
             f"take {size / 2**20:.0f} MiB in each partial answer, and at most {MOST_BYTES / 2**20:.0f} MiB "
-            "are supported. Use fewer groups or features."
+            "are supported. Use solver='bundle', which knows gradients only, or solver='auto'."
         )

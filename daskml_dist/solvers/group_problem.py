@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import final
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, final
 
 import numpy as np
 
+from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.kernels import Point, Question, Sweep, SweepAnswer, Together, View
 from daskml_dist.risks import Risk, WorstGroup
-from daskml_dist.solvers._base import Problem
-from daskml_dist.solvers.descent import TRIAL_STEPS
+from daskml_dist.solvers._base import Problem, Solver, State, Turn
+from daskml_dist.solvers.descent import TRIAL_STEPS, retreat
 from daskml_dist.solvers.saddle import GroupModels
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -38,25 +40,42 @@ class GroupProblem(Problem):
         """G."""
         return len(self.groups)
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """How each group sees the rows."""
+        return tuple(View(group=group) for group in range(self.n_groups))
+
     def question(
         self,
-        point: Point,
-        *,
+        *points: Point,
         hessian: bool,
         factor: FloatArray | None = None,
         direction: FloatArray | None = None,
+        steps: tuple[float, ...] = TRIAL_STEPS,
+        rising: bool = False,
     ) -> Question[tuple[SweepAnswer, ...]]:
-        """The same sweep for each group, in one pass."""
-        sweep = Sweep(
-            self.loss,
-            point,
-            direction=None if direction is None else direction[None],
-            steps=() if direction is None else TRIAL_STEPS,
-            hessian=hessian,
-            factor=factor,
+        """The same sweep for each group, in one pass; of several points, one point after the other."""
+        sweeps = [
+            Sweep(
+                self.loss,
+                point,
+                direction=None if direction is None else direction[None],
+                steps=() if direction is None else steps,
+                hessian=hessian,
+                factor=factor,
+                rising=rising,
+            )
+            for point in points
+        ]
+        asked: tuple[Question[SweepAnswer], ...] = tuple(
+            Question(sweep) for sweep in sweeps for _ in range(self.n_groups)
         )
-        views = tuple(View(group=group) for group in range(self.n_groups))
-        return Question(Together((Question(sweep),) * self.n_groups, views))
+        return Question(Together(asked, self.views * len(points)))
+
+    def relative(self, gap: float, value: float, weights: FloatArray, null_value: float) -> float:
+        """A gap in units of the mean loss with the worst weights, without shifts; that of ``tol``."""
+        unshifted = value - float(weights @ self.shifts)
+        return gap / max(abs(unshifted), 1e-3 * abs(null_value), float(np.finfo(np.float64).tiny))
 
     def risk_of(self, losses: FloatArray, point: Point) -> float:
         """R of (G,) mean losses at a point, with shifts and penalty."""
@@ -75,6 +94,7 @@ class GroupEvaluation:
     trials : (T, G) J at the trial steps.
     radius : see ``SweepAnswer``.
     value : the risk, with shifts and penalty.
+    rising : (G, 1 + q) value and gradient over the rows alone whose slope is above zero, or None.
     """
 
     point: Point
@@ -84,6 +104,7 @@ class GroupEvaluation:
     trials: FloatArray
     radius: float | None
     value: float
+    rising: FloatArray | None = None
 
     @classmethod
     def of(cls, problem: GroupProblem, point: Point, answers: tuple[SweepAnswer, ...]) -> GroupEvaluation:
@@ -95,6 +116,7 @@ class GroupEvaluation:
             hessians = np.stack([answer.hessian[0] for answer in answers if answer.hessian is not None])
             hessians /= totals[:, None, None]
         radii = [answer.radius for answer in answers if answer.radius is not None]
+        rising = [answer.rising for answer in answers if answer.rising is not None]
         return cls(
             point,
             losses,
@@ -103,7 +125,16 @@ class GroupEvaluation:
             np.stack([answer.trials[0] for answer in answers], axis=1) / totals,
             max(radii, default=None),
             problem.risk_of(losses, point),
+            np.stack(rising) / totals[:, None] if rising else None,
         )
+
+    @classmethod
+    def each(
+        cls, problem: GroupProblem, points: Sequence[Point], answers: tuple[SweepAnswer, ...]
+    ) -> list[GroupEvaluation]:
+        """From the answers of several points."""
+        G = problem.n_groups
+        return [cls.of(problem, point, answers[k * G : (k + 1) * G]) for k, point in enumerate(points)]
 
     def models(self, problem: GroupProblem) -> GroupModels:
         """Parabolas of the losses of the groups, with shifts and penalty, around the point."""
@@ -115,3 +146,36 @@ class GroupEvaluation:
         return GroupModels(
             self.losses + problem.shifts + float(problem.penalty.value(theta)), gradients, hessians
         )
+
+
+class GroupSolver(Solver):
+    """A solver of problems of groups.
+
+    Attributes
+    ----------
+    risks : the names of the risks that it knows; None for all.
+    """
+
+    risks: ClassVar[frozenset[str] | None] = None
+
+    def refuse_risk(self, risk: Risk) -> None:
+        """Raise UnsupportedCombination where this solver does not know the risk."""
+        if self.risks is not None and risk.name not in self.risks:
+            raise UnsupportedCombination(
+                f"solver={self.name!r} knows the risks {sorted(self.risks)!r}; given was {risk!r}. Use "
+                "solver='auto', 'group-newton' or 'bundle', which know all of them."
+            )
+
+
+def first_look(
+    problem: GroupProblem, point: Point, state: State, *, certify: bool
+) -> Generator[Turn, Any, tuple[GroupEvaluation, State]]:
+    """The risk at the start, or at the constant model where it overflows there, and all that proofs need."""
+    rising = certify and problem.margins == 1 and problem.parameters == problem.penalised + 1
+    while True:
+        answers = yield Turn(problem.question(point, hessian=False, rising=rising), state)
+        here = GroupEvaluation.of(problem, point, answers)
+        state = replace(state, passes=state.passes + 1)
+        if np.isfinite(here.value) or state.passes >= problem.max_passes:
+            return here, state
+        point = retreat(problem, point)

@@ -314,6 +314,7 @@ CASES: dict[str, list[Case]] = {
     "MiniBatch": [
         Case(lambda: MiniBatch(Logistic(), point(2), BINARY_VIEWS, WALK)),
         Case(lambda: MiniBatch(Squared(), point(intercept=False), (View(),), replace(WALK, held=0.4))),
+        Case(lambda: MiniBatch(Logistic(), point(), (View(group=0), View(group=2)), WALK), lambda: coded(3)),
         Case(lambda: MiniBatch(Hinge(), point(4), tuple(View(one=k) for k in range(4)), WALK), class_chunks),
     ],
     "Moments": [Case(lambda: Moments(SHIFT, np.array([0.4])))],

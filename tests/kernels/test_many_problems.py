@@ -18,10 +18,12 @@ from daskml_dist.kernels import (
     FoldSurvey,
     HessianVector,
     Judgement,
+    MiniBatch,
     Question,
     Sweep,
     Together,
     View,
+    Walk,
 )
 from daskml_dist.kernels.view import rows_of
 from daskml_dist.losses import Logistic, Softmax, Squared
@@ -174,3 +176,18 @@ def test_a_curvature_sample_is_of_doubtful_rows_and_unbiased() -> None:
     sure = doubt < 0.1 * doubt.mean()
     kept = [np.isin(sample.X[:, 0], X[sure, 0]).sum() for sample in samples]
     assert np.mean(kept) < 0.1 * sure.sum()
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_minibatches_of_an_epoch_are_all_rows_of_each_group(joint: bool) -> None:
+    """One point for all groups; each row is in one part of an epoch."""
+    data = [replace(c, groups=np.arange(c.y.shape[0]) % 3) for c in (class_chunks() if joint else chunks())]
+    loss, at = (Softmax(4), joint_point()) if joint else (Logistic(), point())
+    views = tuple(View(group=group) for group in range(3))
+    walks = [Walk(3, epoch=1, part=part, parts=5) for part in range(5)]
+    batches = [ask(MiniBatch(loss, at, views, walk), data) for walk in walks]
+    whole = ask(Together((Question(Sweep(loss, at)),) * 3, views), data)
+    for group in range(3):
+        for name in ("weight_sum", "value", "gradient"):
+            parts = sum(np.ravel(getattr(batch, name)[group]) for batch in batches)
+            assert_allclose(parts, np.ravel(getattr(whole[group], name)), rtol=1e-10, atol=1e-12)

@@ -143,9 +143,9 @@ def test_the_certificate_is_never_below_the_truth(model: Any) -> None:
         for seed in range(5):
             rough = type(model)(**{**model.get_params(), "max_iter": passes, "random_state": seed})
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("daskml_dist.solvers.group_newton._SMALL_ELEMENTS", 0)
-                patch.setattr("daskml_dist.solvers.group_newton._ROWS", 200)
-                patch.setattr("daskml_dist.solvers.group_newton._ROWS_A_PARAMETER", 5)
+                patch.setattr("daskml_dist.solvers.group_start._SMALL_ELEMENTS", 0)
+                patch.setattr("daskml_dist.solvers.group_start._ROWS", 200)
+                patch.setattr("daskml_dist.solvers.group_start._ROWS_A_PARAMETER", 5)
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     rough.fit(data()["X"], target(model), groups=data()["group"])
@@ -309,8 +309,8 @@ def test_bad_input() -> None:
         model.fit(X, y, groups=group[:-1])
     with pytest.raises(ValueError, match="NaN|missing"):
         model.fit(X, y, groups=np.where(group == 1, np.nan, group))
-    with pytest.raises(UnsupportedCombination, match="901 groups with|900 groups with"):
-        MinimaxClassifier(verbose=0).fit(
+    with pytest.raises(UnsupportedCombination, match="900 groups with 251 parameters.*solver='bundle'"):
+        MinimaxClassifier(solver="group-newton", verbose=0).fit(
             np.random.default_rng(0).standard_normal((N, 250)), y, groups=np.arange(N)
         )
     for changes, words in (
@@ -333,9 +333,9 @@ def test_a_fit_goes_on_from_its_checkpoint(tmp_path: Any) -> None:
     parameters = {**MODELS[0].get_params(), "checkpoint": str(tmp_path), "tol": 1e-13}
     X, y, group = data()["X"], target(MODELS[0]), data()["group"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("daskml_dist.solvers.group_newton._SMALL_ELEMENTS", 0)
-        patch.setattr("daskml_dist.solvers.group_newton._ROWS", 200)
-        patch.setattr("daskml_dist.solvers.group_newton._ROWS_A_PARAMETER", 5)
+        patch.setattr("daskml_dist.solvers.group_start._SMALL_ELEMENTS", 0)
+        patch.setattr("daskml_dist.solvers.group_start._ROWS", 200)
+        patch.setattr("daskml_dist.solvers.group_start._ROWS_A_PARAMETER", 5)
         whole = MinimaxClassifier(**{**parameters, "checkpoint": None}).fit(X, y, groups=group)
         with pytest.warns(match="did not reach tol"):
             MinimaxClassifier(**{**parameters, "max_iter": 1}).fit(X, y, groups=group)

@@ -15,12 +15,13 @@ from daskml_dist.kernels import Moments, Point, Question, Sweep
 from daskml_dist.losses import Logistic, Loss, Poisson, Softmax, Squared
 from daskml_dist.penalties import L2, Bounded, ElasticNet
 from daskml_dist.solvers import (
+    GROUP_SOLVERS,
     LBFGS,
     BlockLBFGS,
     Conversation,
     DampedNewton,
     GradientDescent,
-    GroupNewton,
+    GroupSolver,
     LassoSearch,
     LeastSquares,
     Narrowing,
@@ -295,9 +296,12 @@ def test_every_solver_is_asked() -> None:
         and issubclass(cls, Solver)
         and not inspect.isabstract(cls)
     }
-    # those of joint losses and of groups have tests of their own, and no name; Narrowing is for kinks only;
-    # stochastic descent does not come near enough, and is asked in linear_model/test_sgd.py
-    assert concrete - SEARCHES == {*EVERY, BlockLBFGS, GroupNewton, Narrowing, StochasticGradient}
+    # those of joint losses have tests of their own, and no name; Narrowing is for kinks only; those of groups
+    # are asked in test_every_group_solver.py; stochastic descent does not come near enough, and is asked in
+    # linear_model/test_sgd.py
+    grouped = set(GROUP_SOLVERS.values())
+    assert concrete - SEARCHES - grouped == {*EVERY, BlockLBFGS, Narrowing, StochasticGradient}
+    assert all(issubclass(solver, GroupSolver) for solver in grouped)
     assert {*EVERY, Narrowing} == set(SOLVERS.values())
     assert all(SOLVERS[solver.name] is solver for solver in SOLVERS.values())
 
