@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from daskml_dist.advice import plan
 from daskml_dist.partitioning import balance, repartition
 from daskml_dist.saving import load, save
 
-__all__ = ["__version__", "balance", "load", "repartition", "save"]
+__all__ = ["__version__", "balance", "load", "plan", "repartition", "save"]
 
 __version__ = version("daskml_dist")
