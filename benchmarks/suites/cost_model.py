@@ -6,10 +6,10 @@ import time
 from statistics import median
 from typing import Any
 
+import dask.array as da
 import numpy as np
 
 import daskml_dist
-from benchmarks.data import Design
 from benchmarks.options import Options
 from benchmarks.table import Table
 from benchmarks.workers import on_cluster
@@ -34,20 +34,22 @@ COLUMNS = (
 
 def run(options: Options) -> list[Table]:
     """One row for each number of workers and of chunks."""
-    n, p = options.pick(1 << 20, 1 << 19, 1 << 12), options.pick(50, 50, 4)
+    n, p = options.pick(1 << 19, 1 << 18, 1 << 12), options.pick(50, 50, 4)
     table = Table(f"Time of a gradient pass, {n:,} x {p} persisted, workers of 1 thread", COLUMNS)
     for workers in (1, 2):
         with on_cluster.client(workers, memory_limit="3GB") as client:
             for chunks in options.pick((16, 64, 256, 1024), (16, 64, 256, 1024), (4, 16)):
                 options.say(f"cost_model: {workers} workers, {chunks} chunks")
-                held = on_cluster.persisted(*Design("iid", p, seed=3).lazy(n // chunks, chunks))
+                X = da.random.default_rng(3).standard_normal((n, p), chunks=(n // chunks, p))
+                held = on_cluster.persisted(X, (X[:, 0] > 0.0).astype(float))
                 table.add(workers, chunks, *_figures(options, client, *held))
                 del held
     table.notes += [
         "predicted: daskml_dist.plan(X, y, LogisticRegression(), client).pass_seconds, which calibrates on "
-        "generated rows and never reads X; measured: the median of passes through cluster.OnDask right after.",
-        f"{options.pick(3, 2, 1)} times in turns, medians. Chunks lie where Dask put them, which the plan sees: "
-        "with few of them one worker may have many more than the other.",
+        "generated rows and never reads X; measured: the median of passes through cluster.OnDask right "
+        "after.",
+        f"{options.pick(5, 3, 1)} times in turns, medians. Chunks lie where Dask put them, which the plan "
+        "sees: with few of them one worker may have many more than the other.",
     ]
     return [table]
 
@@ -55,12 +57,12 @@ def run(options: Options) -> list[Table]:
 def _figures(options: Options, client: Any, X: Any, y: Any) -> tuple[Any, ...]:
     """Predictions and measurements in turns."""
     told, found, spent = [], [], []
-    for _ in range(options.pick(3, 2, 1)):
+    for _ in range(options.pick(5, 3, 1)):
         began = time.perf_counter()
         advice = daskml_dist.plan(X, y, LogisticRegression(), client)
         spent.append(time.perf_counter() - began)
         told.append(advice)
-        found.append(_measured(client, X, y, options.pick(15, 9, 3)))
+        found.append(_measured(client, X, y, options.pick(9, 5, 3)))
     advice = sorted(told, key=lambda one: one.pass_seconds)[len(told) // 2]
     predicted, measured = advice.pass_seconds, median(found)
     return (

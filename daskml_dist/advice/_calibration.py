@@ -90,9 +90,7 @@ def machine_of(room: Room, measured: Measured, tried: dict[str, Trial], *, in_pr
     left = seconds["hessian small"] - chunk - little.rows * with_hessian
     number = max(left, 0.0) / (big.features * (big.features + 1) / 2)
 
-    more = measured.many_shards - measured.few_shards
-    spent = measured.many_seconds - measured.few_seconds - (0.0 if in_process else measured.hop)
-    task = max(spent, 0.0) / (more if in_process else more * 8 / 7)
+    spent = measured.task * measured.shards + chunk + 2.0 * (row + element)
     return Machine(
         workers=room.workers,
         threads=room.threads,
@@ -102,8 +100,8 @@ def machine_of(room: Room, measured: Measured, tried: dict[str, Trial], *, in_pr
         product=product,
         chunk=chunk,
         number=number,
-        task=task,
-        latency=max(measured.few_seconds - task * measured.few_shards, 0.0),
+        task=measured.task,
+        latency=max(measured.empty_pass - spent, 0.0),
         hop=measured.hop,
         bandwidth=measured.bandwidth,
         in_process=in_process,

@@ -135,7 +135,7 @@ def pass_cost(
         transfer = tree_seconds(work, machine, kind, tree) + shards * down / machine.bandwidth
     mean = busy(work, machine, kind) / shards
     hops = machine.latency + machine.hop * tree.depth
-    return PassCost(kernel, load, schedule, hops, transfer, moved, tree.tasks, kernel / mean)
+    return PassCost(kernel, load, schedule, hops, transfer, moved, tree.tasks, kernel / mean if mean else 1.0)
 
 
 def tree_seconds(work: Work, machine: Machine, kind: Kind, tree: Tree) -> float:

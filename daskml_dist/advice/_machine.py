@@ -13,7 +13,7 @@ from daskml_dist.errors import UnsupportedParameter
 @final
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A cluster of equal workers, or one process. The defaults are those of a common server of 2020 and later.
+    """A cluster of equal workers, or one process. The defaults are those of a common server.
 
     Attributes
     ----------

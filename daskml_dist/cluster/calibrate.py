@@ -17,7 +17,7 @@ import numpy as np
 from distributed import Future, futures_of
 from scipy.sparse import csr_array
 
-from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster._base import Hands
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.in_process import InProcess, cut
 from daskml_dist.cluster.memory import process_limit
@@ -31,8 +31,7 @@ from daskml_dist.types import AnyArray, Chunk, Table
 
 _SENT = 16 << 20  # bytes that are sent once between two workers
 _LINKS = 8  # of a chain of tasks
-_WIDE = 56  # shards beyond one a thread, to see what a task costs
-_REPEATS = 9  # of a pass over next to nothing
+_WIDE = 56  # shards beyond one a thread, so that what each costs can be seen
 _PATTERN = 512  # rows that are drawn; others repeat them
 
 
@@ -67,17 +66,16 @@ class Measured:
     Attributes
     ----------
     seconds_a_chunk : of each trial by name: the median over repetitions, of the slowest thread.
-    few_shards, few_seconds : shards of a pass over next to nothing with one a thread, and its median time.
-    many_shards, many_seconds : the same with many shards.
+    shards, empty_pass : shards of a pass over next to nothing, one a thread, and its median time.
+    task : seconds for each task of client and scheduler, who are busy with one after the other.
     hop : seconds from a task's end to that of the task that waits for it, on another worker if there are two.
     bandwidth : bytes a second from worker to worker, or to the client where there is one worker.
     """
 
     seconds_a_chunk: Mapping[str, float]
-    few_shards: int
-    few_seconds: float
-    many_shards: int
-    many_seconds: float
+    shards: int
+    empty_pass: float
+    task: float
     hop: float
     bandwidth: float
 
@@ -120,11 +118,10 @@ def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.5
     else:
         timed, hop, bandwidth = _timed_there(hands, trials, shares), _hop(hands), _bandwidth(hands)
     slots = there.workers * there.threads
-    holding = hands.hold(_next_to_nothing(slots + _WIDE))
-    few = _empty_pass(hands, holding, slots, trials)
-    many = _empty_pass(hands, holding, slots + _WIDE, trials)
+    few, _ = _empty_pass(hands, slots, trials, 9)
+    _, task = _empty_pass(hands, slots + _WIDE, trials, 3)
     slowest = {name: max(one[name] for one in timed) for name in trials}
-    return Measured(slowest, slots, few, slots + _WIDE, many, hop, bandwidth)
+    return Measured(slowest, slots, few, task, hop, bandwidth)
 
 
 def placement(hands: Hands, table: Table) -> Plan | None:
@@ -234,15 +231,28 @@ def _next_to_nothing(chunks: int) -> Table:
     return Table(X, y, None, None, (2,) * chunks, 1, None, True)
 
 
-def _empty_pass(hands: Hands, holding: Holding, shards: int, trials: Mapping[str, Trial]) -> float:
-    """The median time of a pass over next to nothing, in so many shards."""
-    ids = np.array_split(np.arange(len(holding.rows)), shards)
-    owners = tuple(holding.slots[i % len(holding.slots)] for i in range(len(ids)))
-    hands.place(Plan(tuple(tuple(part.tolist()) for part in ids), owners))
+def _empty_pass(hands: Hands, shards: int, trials: Mapping[str, Trial], repeats: int) -> tuple[float, float]:
+    """The median time of a pass over next to nothing in so many shards, and seconds of work for each task."""
+    holding = hands.hold(_next_to_nothing(shards))
+    owners = tuple(holding.slots[i % len(holding.slots)] for i in range(shards))
+    hands.place(Plan(tuple((i,) for i in range(shards)), owners))
     hands.code(Coding(None))
     question: Question[Any] = Question(_smallest(trials))
     hands.answer(question)
-    return median(_seconds(lambda: hands.answer(question)) for _ in range(_REPEATS))
+    before = _worked(hands)
+    passes = [_seconds(lambda: hands.answer(question)) for _ in range(repeats)]
+    return median(passes), (_worked(hands) - before) / (repeats * hands.cost.tasks)
+
+
+def _worked(hands: Hands) -> float:
+    """Seconds that this thread and that of the scheduler have worked, waiting not counted.
+
+    What workers do for a task they do side by side, and on a cluster of two it would seem to cost them all.
+    """
+    here = time.thread_time()
+    return here + (
+        float(hands.client.run_on_scheduler(time.thread_time)) if isinstance(hands, OnDask) else 0.0
+    )
 
 
 def _smallest(trials: Mapping[str, Trial]) -> Kernel[Any]:
@@ -264,7 +274,7 @@ def _hop(hands: OnDask) -> float:
         return _seconds(lambda: hands.supervisor.insist(once, _nothing, list))
 
     chain(1)
-    long, short = (median(chain(links) for _ in range(5)) for links in (_LINKS, 1))
+    long, short = (median(chain(links) for _ in range(3)) for links in (_LINKS, 1))
     return max(long - short, 0.0) / (_LINKS - 1)
 
 
