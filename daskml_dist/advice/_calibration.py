@@ -90,7 +90,6 @@ def machine_of(room: Room, measured: Measured, tried: dict[str, Trial], *, in_pr
     left = seconds["hessian small"] - chunk - little.rows * with_hessian
     number = max(left, 0.0) / (big.features * (big.features + 1) / 2)
 
-    spent = measured.task * measured.shards + chunk + 2.0 * (row + element)
     return Machine(
         workers=room.workers,
         threads=room.threads,
@@ -101,7 +100,7 @@ def machine_of(room: Room, measured: Measured, tried: dict[str, Trial], *, in_pr
         chunk=chunk,
         number=number,
         task=measured.task,
-        latency=max(measured.empty_pass - spent, 0.0),
+        latency=max(measured.idle_pass - measured.task * measured.shards, 0.0),
         hop=measured.hop,
         bandwidth=measured.bandwidth,
         in_process=in_process,

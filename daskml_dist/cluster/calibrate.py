@@ -1,4 +1,4 @@
-"""What a pass costs here: kernels timed on the threads that will run them, and passes over next to nothing.
+"""What a pass costs here: kernels timed on the threads that will run them, and passes without work.
 
 Data are generated where they are timed, in the shape of the problem; those of the user are never touched.
 """
@@ -25,13 +25,14 @@ from daskml_dist.cluster.on_dask import OnDask
 from daskml_dist.cluster.recipes import block_keys
 from daskml_dist.cluster.shards import ResidentShard
 from daskml_dist.cluster.tasks import ask_shard
-from daskml_dist.kernels import Coding, Kernel, Question
+from daskml_dist.kernels import Coding, Kernel, Part, Question, Total
 from daskml_dist.partition import Plan, in_place
 from daskml_dist.types import AnyArray, Chunk, Table
 
 _SENT = 16 << 20  # bytes that are sent once between two workers
 _LINKS = 8  # of a chain of tasks
 _WIDE = 56  # shards beyond one a thread, so that what each costs can be seen
+_NAP = 0.02  # seconds, longer than the interval at which a client sends
 _PATTERN = 512  # rows that are drawn; others repeat them
 
 
@@ -66,7 +67,7 @@ class Measured:
     Attributes
     ----------
     seconds_a_chunk : of each trial by name: the median over repetitions, of the slowest thread.
-    shards, empty_pass : shards of a pass over next to nothing, one a thread, and its median time.
+    shards, idle_pass : shards of a pass in which threads wait, one each, and its median time less the wait.
     task : seconds for each task of client and scheduler, who are busy with one after the other.
     hop : seconds from a task's end to that of the task that waits for it, on another worker if there are two.
     bandwidth : bytes a second from worker to worker, or to the client where there is one worker.
@@ -74,7 +75,7 @@ class Measured:
 
     seconds_a_chunk: Mapping[str, float]
     shards: int
-    empty_pass: float
+    idle_pass: float
     task: float
     hop: float
     bandwidth: float
@@ -102,7 +103,7 @@ def room(hands: Hands) -> Room:
 
 
 def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.5) -> Measured:
-    """Time kernels on all threads at once, passes over next to nothing, chained tasks, and a transfer.
+    """Time kernels on all threads at once, passes without work, chained tasks, and a transfer.
 
     Parameters
     ----------
@@ -118,10 +119,10 @@ def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.5
     else:
         timed, hop, bandwidth = _timed_there(hands, trials, shares), _hop(hands), _bandwidth(hands)
     slots = there.workers * there.threads
-    few, _ = _empty_pass(hands, slots, trials, 9)
-    _, task = _empty_pass(hands, slots + _WIDE, trials, 3)
+    idle, _ = _idle_pass(hands, slots, 9, 0.0 if isinstance(hands, InProcess) else _NAP)
+    _, task = _idle_pass(hands, slots + _WIDE, 3, 0.0)
     slowest = {name: max(one[name] for one in timed) for name in trials}
-    return Measured(slowest, slots, few, task, hop, bandwidth)
+    return Measured(slowest, slots, idle, task, hop, bandwidth)
 
 
 def placement(hands: Hands, table: Table) -> Plan | None:
@@ -148,6 +149,21 @@ def cut_rows(hands: Hands, table: Table) -> tuple[int, ...] | None:
     if table.lazy or not isinstance(hands, InProcess):
         return table.chunks
     return tuple(0 if chunk.X is None else chunk.X.shape[0] for chunk in cut(table))
+
+
+@final
+@dataclass(frozen=True)
+class Nap(Kernel[int]):
+    """Waits, and tells how many rows there are."""
+
+    seconds: float
+
+    def chunk(self, chunk: Chunk) -> Part:
+        time.sleep(self.seconds)
+        return Part()
+
+    def finish(self, total: Total) -> int:
+        return total.rows
 
 
 # -- kernels --------------------------------------------------------------------------------------
@@ -231,17 +247,21 @@ def _next_to_nothing(chunks: int) -> Table:
     return Table(X, y, None, None, (2,) * chunks, 1, None, True)
 
 
-def _empty_pass(hands: Hands, shards: int, trials: Mapping[str, Trial], repeats: int) -> tuple[float, float]:
-    """The median time of a pass over next to nothing in so many shards, and seconds of work for each task."""
+def _idle_pass(hands: Hands, shards: int, repeats: int, nap: float) -> tuple[float, float]:
+    """The median time of a pass less that of a nap in each shard, and seconds of work for each task.
+
+    A pass without the nap would be over before the client may send again, which it does every 10 ms at most,
+    and would seem to take that long.
+    """
     holding = hands.hold(_next_to_nothing(shards))
     owners = tuple(holding.slots[i % len(holding.slots)] for i in range(shards))
     hands.place(Plan(tuple((i,) for i in range(shards)), owners))
     hands.code(Coding(None))
-    question: Question[Any] = Question(_smallest(trials))
+    question: Question[Any] = Question(Nap(nap))
     hands.answer(question)
     before = _worked(hands)
     passes = [_seconds(lambda: hands.answer(question)) for _ in range(repeats)]
-    return median(passes), (_worked(hands) - before) / (repeats * hands.cost.tasks)
+    return max(median(passes) - nap, 0.0), (_worked(hands) - before) / (repeats * hands.cost.tasks)
 
 
 def _worked(hands: Hands) -> float:
@@ -253,11 +273,6 @@ def _worked(hands: Hands) -> float:
     return here + (
         float(hands.client.run_on_scheduler(time.thread_time)) if isinstance(hands, OnDask) else 0.0
     )
-
-
-def _smallest(trials: Mapping[str, Trial]) -> Kernel[Any]:
-    """The kernel of one feature."""
-    return next(trial.kernel for trial in trials.values() if trial.features == 1)
 
 
 def _hop(hands: OnDask) -> float:
