@@ -76,7 +76,7 @@ class Advice:
         return self.a_pass.bytes
 
     @property
-    def bytes(self) -> float:
+    def total_bytes(self) -> float:
         """Bytes that cross the network in a fit."""
         return self.fit.bytes
 
@@ -173,7 +173,7 @@ class Advice:
                     "speed-up": gain,
                     "efficiency": gain / workers,
                     "memory": there.memory,
-                    "bytes": there.bytes,
+                    "bytes": there.total_bytes,
                 }
             )
         return pd.DataFrame(lines).set_index("workers")
@@ -204,12 +204,12 @@ class Advice:
         spent = ", ".join(f"{name} {time_of(value)}" for name, value in parts.items() if value > 0.0)
         told = {
             "fit": f"{work.estimator} on {work.rows:,} x {work.features:,} in "
-            f"{count_of(len(work.chunks), 'chunk')}, {size_of(work.bytes)}",
+            f"{count_of(len(work.chunks), 'chunk')}, {size_of(work.size)}",
             "machine": "; ".join(self.machine.lines),
             "pass": f"{time_of(self.pass_seconds)} ({spent}), {size_of(self.bytes_per_pass)} on the network, "
             f"{count_of(a_pass.tasks, 'task')}",
             "in all": f"{time_of(self.seconds)}, {count_of(self.passes, 'pass')}, "
-            f"{size_of(self.bytes)} on the network, {size_of(self.memory)} of memory a worker",
+            f"{size_of(self.total_bytes)} on the network, {size_of(self.memory)} of memory a worker",
             "solver": f"{work.solver}: {work.passes_because}",
             "strategy": repr(self.strategy),
             "chunks": self.chunks.why,

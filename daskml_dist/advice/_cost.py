@@ -101,7 +101,7 @@ def busy(work: Work, machine: Machine, kind: Kind) -> float:
 
 def streamed(work: Work, machine: Machine) -> bool:
     """Whether the data do not fit: the rule of ``cluster.memory``."""
-    return not work.held and work.bytes > RESIDENT_SHARE * machine.memory * machine.workers
+    return not work.held and work.size > RESIDENT_SHARE * machine.memory * machine.workers
 
 
 def shards_of(work: Work, machine: Machine) -> int:
@@ -208,7 +208,7 @@ def fit_cost(work: Work, machine: Machine, placement: Plan | None = None) -> Fit
     once = not work.held and not streamed(work, machine)
     return FitCost(
         passes=gradients * costs["gradient"].seconds + work.hessians * costs["hessian"].seconds,
-        loading=work.bytes / (machine.load * machine.workers) if once else 0.0,
+        loading=work.size / (machine.load * machine.workers) if once else 0.0,
         pilot=PILOT_SWEEPS * work.sample_rows * slope(work, machine, "hessian"),
         rounds=rounds,
         bytes=gradients * costs["gradient"].bytes + work.hessians * costs["hessian"].bytes,
@@ -229,7 +229,7 @@ def break_even(work: Work, machine: Machine) -> float:
     level = (machine.hop + join) / math.log(FAN_IN)
     total = busy(work, machine, work.usual)
     if streamed(work, machine):
-        total += work.bytes / (machine.load / machine.threads)
+        total += work.size / (machine.load / machine.threads)
     if each <= 0.0:
         return math.inf if level <= 0.0 else total / level / machine.threads
     return (math.sqrt(level**2 + 4.0 * total * each) - level) / (2.0 * each) / machine.threads

@@ -69,18 +69,18 @@ def plan(
     _refuse(deadline, budget, workers)
     cluster = _scheduler(cluster, estimator)
     if isinstance(cluster, Machine):
-        table = inputs.made_lazy(_read(X, y))
+        table = _read(X, y)
         task = task_of(estimator, table)
-        work, notes = _work(estimator, task, table, table.chunks or ())
+        work, notes = _work(estimator, task, table, inputs.made_lazy(table).chunks)
         machine = cluster if workers is None else cluster.at(workers)
         return Advice(work, machine, None, deadline, budget, notes)
     hands = connect(cluster, lazy=inputs.is_lazy(X, y))
     try:
         table = _read(X, y)
-        table = inputs.made_lazy(table) if cluster not in (None, "threads") else table
         task = task_of(estimator, table)
-        work, notes = _work(estimator, task, table, cut_rows(hands, table) or ())
-        shards = placement(hands, table) if workers is None else None
+        placed = inputs.made_lazy(table) if cluster not in (None, "threads") else table
+        work, notes = _work(estimator, task, table, cut_rows(hands, placed))
+        shards = placement(hands, placed) if workers is None else None
         machine = _calibrated(hands, task, work, table)
     finally:
         hands.close()
@@ -101,8 +101,11 @@ def _read(X: Any, y: Any) -> Table:
     return table
 
 
-def _work(estimator: Any, task: Task, table: Table, chunks: tuple[int, ...]) -> tuple[Work, tuple[str, ...]]:
+def _work(
+    estimator: Any, task: Task, table: Table, chunks: tuple[int, ...] | None
+) -> tuple[Work, tuple[str, ...]]:
     """What a fit has to do, and what was taken for granted."""
+    assert chunks is not None
     elements, row_bytes, supposed = elements_of(table)
     name = "LogisticRegression" if estimator is None else type(estimator).__name__
     problem = task.problem

@@ -140,12 +140,12 @@ def _loads(work: Work, machine: Machine, placement: Plan | None) -> FloatArray:
 
 def _sizes(work: Work, machine: Machine, placement: Plan | None) -> tuple[FloatArray, FloatArray]:
     """(S,) chunks and (S,) rows of each shard."""
-    rows = np.array(work.chunks, dtype=np.float64)
     if placement is None:
-        parts = np.array_split(rows, shards_of(work, machine))
-    else:
-        parts = [rows[list(ids)] for ids in placement.shards]
-    return np.array([float(len(part)) for part in parts]), np.array([part.sum() for part in parts])
+        shards = shards_of(work, machine)
+        cuts = np.arange(shards + 1) * len(work.chunks) // shards
+        return np.diff(cuts).astype(float), np.diff(work.first_rows[cuts]).astype(float)
+    counts = [float(len(ids)) for ids in placement.shards]
+    return np.array(counts), np.array([float(sum(work.chunks[i] for i in ids)) for ids in placement.shards])
 
 
 def _one_pass(work: Work, machine: Machine, kind: Kind, lasting: FloatArray) -> tuple[float, int]:

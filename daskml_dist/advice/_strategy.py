@@ -39,12 +39,12 @@ def strategy(work: Work, machine: Machine) -> Strategy:
     a_pass = pass_cost(work, machine)
     room = RESIDENT_SHARE * machine.memory * machine.workers
     if streamed(work, machine):
-        needed = math.ceil(work.bytes / (RESIDENT_SHARE * machine.memory))
+        needed = math.ceil(work.size / (RESIDENT_SHARE * machine.memory))
         return Strategy(
             "streamed",
             machine.workers,
             1,
-            f"{size_of(work.bytes)} of data, and {size_of(room)} may be resident (half of the memory), so "
+            f"{size_of(work.size)} of data, and {size_of(room)} may be resident (half of the memory), so "
             f"that each pass loads them anew, {a_pass.load:.3g} s of {a_pass.seconds:.3g} s at "
             f"{machine.load / 1e6:.3g} MB/s a worker. With {needed:,} workers they would stay in memory.",
         )
@@ -52,17 +52,17 @@ def strategy(work: Work, machine: Machine) -> Strategy:
         "data parallel",
         machine.workers,
         1,
-        f"each worker keeps {size_of(work.bytes / machine.workers)} of rows and the whole model "
+        f"each worker keeps {size_of(work.size / machine.workers)} of rows and the whole model "
         f"({size_of(8.0 * work.parameters)}); {size_of(a_pass.bytes)} cross the network in a pass.",
     )
 
 
 def _one_machine(work: Work, machine: Machine) -> Strategy | None:
     """One process, where a fit in its threads is as fast and the data fit into its memory."""
-    if work.bytes > RESIDENT_SHARE * machine.memory and not work.held:
+    if work.size > RESIDENT_SHARE * machine.memory and not work.held:
         return None
     single = machine.alone()
-    if work.bytes > machine.memory:
+    if work.size > machine.memory:
         return None
     here, there = fit_cost(work, single), fit_cost(work, machine)
     if machine.in_process:

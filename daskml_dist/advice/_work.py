@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, final
 
+import numpy as np
+
+from daskml_dist.types import AnyArray
+
 #: numbers of an exact sum for each number that is summed, in bytes (kernels/exact_sum.py)
 _SUM_BYTES = 26
 _STATE_VECTORS = 20  # of a solver with two-loop memory, gradients and steps
@@ -69,8 +73,13 @@ class Work:
         """How often all rows are expected to be read."""
         return self.gradients + self.hessians
 
+    @cached_property
+    def first_rows(self) -> AnyArray:
+        """(chunks + 1,) the first row of each chunk, and n."""
+        return np.cumsum([0, *self.chunks])
+
     @property
-    def bytes(self) -> float:
+    def size(self) -> float:
         """Bytes of the data."""
         return self.rows * self.row_bytes
 

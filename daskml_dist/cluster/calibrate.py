@@ -31,7 +31,7 @@ from daskml_dist.types import AnyArray, Chunk, Table
 
 _SENT = 16 << 20  # bytes that are sent once between two workers
 _LINKS = 8  # of a chain of tasks
-_WIDE = 56  # shards beyond one a thread, so that what each costs can be seen
+_WIDE = 24  # shards beyond one a thread, so that what each costs can be seen
 _NAP = 0.02  # seconds, longer than the interval at which a client sends
 _PATTERN = 512  # rows that are drawn; others repeat them
 
@@ -102,7 +102,7 @@ def room(hands: Hands) -> Room:
     return Room(len(infos), threads, min(limits, default=float("inf")))
 
 
-def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.5) -> Measured:
+def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.35) -> Measured:
     """Time kernels on all threads at once, passes without work, chained tasks, and a transfer.
 
     Parameters
@@ -120,7 +120,7 @@ def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.5
         timed, hop, bandwidth = _timed_there(hands, trials, shares), _hop(hands), _bandwidth(hands)
     slots = there.workers * there.threads
     idle, _ = _idle_pass(hands, slots, 9, 0.0 if isinstance(hands, InProcess) else _NAP)
-    _, task = _idle_pass(hands, slots + _WIDE, 3, 0.0)
+    _, task = _idle_pass(hands, slots + _WIDE, 2, 0.0)
     slowest = {name: max(one[name] for one in timed) for name in trials}
     return Measured(slowest, slots, idle, task, hop, bandwidth)
 
@@ -135,6 +135,8 @@ def placement(hands: Hands, table: Table) -> Plan | None:
         return None
     who_has: Any = hands.client.who_has([held[key] for key in keys])
     places = tuple((who_has.get(key) or (None,))[0] for key in keys)
+    if None in places:  # not computed yet
+        return None
     slots = [(address, info["nthreads"]) for address, info in hands.supervisor.wait_for_workers().items()]
     return in_place(table.chunks, places, tuple(address for address, n in slots for _ in range(n)))
 
