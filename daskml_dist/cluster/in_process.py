@@ -46,7 +46,7 @@ class InProcess(Hands):
     def hold(self, table: Table) -> Holding:
         streamed = False
         if not table.lazy:
-            self._chunks = _cut(table)
+            self._chunks = cut(table)
         else:
             size = table_bytes(table, self.evaluate, process_limit())
             streamed = size is not None and size > RESIDENT_SHARE * process_limit()
@@ -141,7 +141,7 @@ def _rows(chunk: Chunk) -> int:
     return int(next(iter(chunk.columns.values())).shape[0])
 
 
-def _cut(table: Table) -> list[Chunk]:
+def cut(table: Table) -> list[Chunk]:
     """Views of arrays in memory; their size depends on X alone, so that the bits do not depend on threads."""
     elements, width = _CHUNK_ELEMENTS, table.n_features
     if issparse(table.X):
