@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from daskml_dist.kernels import Point, View
-from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
+from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State
 from daskml_dist.solvers.joined import joined_point, joined_progress
-from daskml_dist.solvers.together import Member, at_once, in_turn
+from daskml_dist.solvers.together import Member, at_once, held, in_turn
 
 A = TypeVar("A")
 
@@ -27,17 +27,10 @@ def by_target(solver: Solver, problem: Problem, state: State | None = None) -> C
     states = [_own(state, t) for t in targets]
     members = [Member(_noted(solver, _one(problem, t), states, t), View(target=t)) for t in targets]
     meeting = in_turn(members, at_once(solver, problem), 0 if state is None else state.passes)
-    reply: Any = None
-    while True:
-        try:
-            turn = meeting.send(reply)
-        except StopIteration as stop:
-            solutions: list[Solution] = [one.solution for one in stop.value.judged]
-            end = _joined(states, stop.value.state.passes)
-            break
-        reply = yield Turn(turn.question, _joined(states, turn.state.passes))
+    met = yield from held(meeting, lambda own: _joined(states, own.passes))
+    solutions = [one.solution for one in met.judged]
     notes = {f"{note} (target {t})": None for t, one in enumerate(solutions) for note in one.notes}
-    return Solution(end, all(one.converged for one in solutions), notes=tuple(notes))
+    return Solution(met.state, all(one.converged for one in solutions), notes=tuple(notes))
 
 
 def _one(problem: Problem, t: int) -> Problem:
