@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -21,9 +22,10 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import MiniBatch, Point, Question, Sweep, View, Walk, answer
 from daskml_dist.linear_model import LinearSVC, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 from daskml_dist.losses import Hinge, Logistic, Loss, Squared
-from daskml_dist.optimizers import Adam, Momentum
+from daskml_dist.optimizers import Adam, Momentum, Optimizer
 from daskml_dist.types import Chunk
 from tests.linear_model.problems import chunked
+from tests.optimizers.test_every_optimizer import EXAMPLES, SCHEDULES
 
 P = 8
 N = 9_000  # a thousand rows a parameter
@@ -328,6 +330,20 @@ def test_a_model_that_goes_on_is_saved(tmp_path: Any) -> None:
     for one in (model, again):
         one.partial_fit(X[1_000:], y[1_000:])
     assert again.coef_.tobytes() == model.coef_.tobytes()
+
+
+def test_every_optimizer_is_saved_with_its_schedule(tmp_path: Any) -> None:
+    X, _, y = rows("iid", 200)
+    model = SGDRegressor(optimizer=EXAMPLES[0], max_iter=1, tol=None, verbose=0).fit(X, y)
+    rules = [replace(rule, learning_rate=s) for rule in EXAMPLES if has_rate(rule) for s in SCHEDULES]
+    for rule in [*EXAMPLES, *rules]:
+        daskml_dist.save(model.set_params(optimizer=rule), tmp_path / "model", overwrite=True)
+        assert daskml_dist.load(tmp_path / "model").optimizer == rule
+
+
+def has_rate(rule: Optimizer) -> bool:
+    """Whether its learning rate is its own."""
+    return any(field.name == "learning_rate" for field in fields(rule))
 
 
 def test_a_first_batch_without_a_class() -> None:
