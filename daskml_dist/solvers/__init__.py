@@ -27,6 +27,7 @@ from daskml_dist.solvers.least_squares import LeastSquares
 from daskml_dist.solvers.model_parallel import MODEL_PARALLEL, BlockConversation, Reached, model_parallel
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
+from daskml_dist.solvers.rate_search import RateSearch
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
@@ -57,6 +58,7 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressiveNewton",
+    "RateSearch",
     "Reached",
     "RidgeAccuracy",
     "RidgeLeaveOneOut",

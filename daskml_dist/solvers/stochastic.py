@@ -18,11 +18,13 @@ from daskml_dist.solvers.corrected import corrected
 from daskml_dist.solvers.synchronous import LEAST_ROWS, MOST_STEPS, Task, synchronous
 from daskml_dist.solvers.track import Epoch, Track, reported
 from daskml_dist.solvers.verified_model import verified_model
+from daskml_dist.splits import Folds
 from daskml_dist.types import FloatArray
 
 #: how nodes work together in an epoch
 STRATEGIES = {"synchronous": synchronous, "model_averaging": averaged_models}
 _DONE = "done"  # of a state whose epochs are over
+_DIVERGED = "diverged"
 _LEAST_RATE = 1e-6  # of an adaptive schedule: what is below ends the descent
 
 
@@ -51,6 +53,7 @@ class StochasticGradient(Solver):
         which takes one more pass a round; "auto" where gradients tell that the rows of nodes are unlike.
     corrections : rounds of Newton's method at the end.
     asked : the problems, all of them over the same rows, and how each sees them.
+    folds : of the splits that the views speak of, or None.
     """
 
     strategy: str = "synchronous"
@@ -68,16 +71,22 @@ class StochasticGradient(Solver):
     control_variates: bool | Literal["auto"] = "auto"
     corrections: int = 0
     asked: tuple[tuple[Problem, View], ...] = ()
+    folds: Folds | None = None
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"loss without a scale"})
     many_targets: ClassVar[bool] = True
 
     @property
     def mark(self) -> str:
-        return repr(replace(self, asked=(), epochs=0))
+        return repr(replace(self, asked=(), folds=None, epochs=0))
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
-        problems, views = zip(*(self.asked or ((problem, View()),)), strict=True)
+        solver = self if self.asked else replace(self, asked=((problem, View()),))
+        return (yield from solver.ended((yield from solver.descended(state))))
+
+    def descended(self, state: State | None = None) -> Conversation:
+        """The epochs alone: the last state, which nobody has verified; see ``has_diverged``."""
+        problems, views = zip(*self.asked, strict=True)
         task, track, state = yield from self._begun(problems, views, state)
         last = track.epochs + 1 if self.once else self.epochs
         converged, note = bool(state.numbers.get(_DONE)), ""
@@ -87,6 +96,7 @@ class StochasticGradient(Solver):
             if epoch.diverged:
                 note = _diverged(task, epoch)
                 state = replace(state, point=epoch.kept, passes=state.passes + epoch.passes)
+                state = replace(state, numbers={**state.numbers, _DIVERGED: 1.0})
                 break
             progress = epoch.progress(float(np.linalg.norm(track.theta - before.theta)))
             point = track.model(task.stepping.optimizer)
@@ -96,23 +106,18 @@ class StochasticGradient(Solver):
             state = track.state(point, state.passes, progress)
         if not (converged or note or self.once or self.tol is None):
             note = _unfinished(self.epochs)
-        return (yield from self._ended(problems, views, state, converged, (note,) if note else ()))
+        return Solution(state, converged, notes=(note,) if note else ())
 
-    def _ended(
-        self,
-        problems: tuple[Problem, ...],
-        views: tuple[View, ...],
-        state: State,
-        converged: bool,
-        notes: tuple[str, ...],
-    ) -> Conversation:
+    def ended(self, found: Solution) -> Conversation:
         """What is left to do after the last epoch."""
+        problems, views = zip(*self.asked, strict=True)
+        state, notes = found.state, found.notes
         if self.once:
             return Solution(replace(state, progress=reported(state)), not notes, notes=notes)
-        state = replace(state, numbers={**state.numbers, _DONE: float(converged)})
+        state = replace(state, numbers={**state.numbers, _DONE: float(found.converged)})
         if self.corrections:
             return (yield from corrected(problems, views, state, self.corrections, notes))
-        return (yield from verified_model(problems, views, state, converged or self.tol is None, notes))
+        return (yield from verified_model(problems, views, state, found.converged or self.tol is None, notes))
 
     def _begun(
         self, problems: tuple[Problem, ...], views: tuple[View, ...], state: State | None
@@ -123,7 +128,7 @@ class StochasticGradient(Solver):
         weights = np.array([problem.weight_sum for problem in problems])
         walk = Walk(first.seed, shuffle=self.shuffle, held=self.held)
         if self.held:
-            told: FloatArray = yield Turn(Question(Left(views, walk)), known)
+            told: FloatArray = yield Turn(Question(Left(views, walk, self.folds)), known)
             weights = _enough(told)
         if known.point is None:
             known = yield from self._started(problems, views, known)
@@ -142,6 +147,7 @@ class StochasticGradient(Solver):
             self.once,
             self.local_steps,
             self.control_variates,
+            self.folds,
         )
         return task, track, known
 
@@ -153,7 +159,8 @@ class StochasticGradient(Solver):
         if rule is not None:
             plain = _plain(problems)
             walk = Walk(first.seed, parts=max(min(first.rows // LEAST_ROWS, MOST_STEPS), 1))
-            batch: Batch = yield Turn(Question(MiniBatch(first.loss, plain.point, views, walk)), known)
+            asked = MiniBatch(first.loss, plain.point, views, walk, self.folds)
+            batch: Batch = yield Turn(Question(asked), known)
             there = batch.weight_sum > 0.0
             value = float(np.sum(batch.value[there] / batch.weight_sum[there]))
             value += float(np.sum(first.penalty.value(plain.point.w)))
@@ -183,6 +190,11 @@ class StochasticGradient(Solver):
         if "no_improvement" in track.memory.numbers:  # an adaptive rate falls instead
             return track, rule.rate(track.memory) <= _LEAST_RATE
         return track, track.failed >= self.patience
+
+
+def has_diverged(state: State) -> bool:
+    """Whether the descent was given up, because the objective rose far above where it began."""
+    return bool(state.numbers.get(_DIVERGED))
 
 
 def _plain(problems: tuple[Problem, ...]) -> Chosen:

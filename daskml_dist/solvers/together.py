@@ -97,6 +97,20 @@ def held(meeting: ManyConversation, known: Callable[[State], State]) -> ManyConv
         reply = yield replace(turn, state=known(turn.state))
 
 
+def noted(conversation: Conversation, states: list[State], place: int) -> Conversation:
+    """The conversation, each state of which is taken note of in a list."""
+    reply: Any = None
+    while True:
+        try:
+            turn = conversation.send(reply)
+        except StopIteration as stop:
+            solution: Solution = stop.value
+            states[place] = solution.state
+            return solution
+        states[place] = turn.state
+        reply = yield turn
+
+
 class _Seat:
     """One conversation: what it asks, what it was told, and how its model was judged."""
 

@@ -90,7 +90,7 @@ def fitted(loss: str, kind: str, pieces: int = 3, n: int = N, **settings: Any) -
 def test_one_epoch_and_three(loss: str, kind: str) -> None:
     once, near = fitted(loss, kind, max_iter=1)
     thrice, nearer = fitted(loss, kind, max_iter=3)
-    assert near < 1e-3 and nearer < (2e-4 if loss == "hinge" else 1e-4)
+    assert near < (1e-3 if loss == "hinge" else 5e-5) and nearer < (1e-4 if loss == "hinge" else 1e-5)
     assert (once.n_iter_, once.n_passes_, thrice.n_iter_, thrice.n_passes_) == (1, 2, 3, 4)
     for model, excess in ((once, near), (thrice, nearer)):
         assert model.gap_ > 0.5 * excess
@@ -99,8 +99,8 @@ def test_one_epoch_and_three(loss: str, kind: str) -> None:
 
 
 def test_one_percent_of_positives() -> None:
-    assert fitted("log_loss", "rare", n=40_000, max_iter=1)[1] < 1e-3
-    assert fitted("log_loss", "rare", n=40_000, max_iter=3)[1] < 2e-4
+    assert fitted("log_loss", "rare", n=40_000, max_iter=1)[1] < 5e-4
+    assert fitted("log_loss", "rare", n=40_000, max_iter=3)[1] < 5e-5
 
 
 @pytest.mark.parametrize("loss", LOSSES)
