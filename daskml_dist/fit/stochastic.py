@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from daskml_dist.cluster import Hands
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.data import placed
+from daskml_dist.fit.folding import settle_folds
 from daskml_dist.fit.spine import talk
 from daskml_dist.fit.surveying import against_rest, survey, survey_labels
 from daskml_dist.fit.training import Outcome, Training
-from daskml_dist.kernels import Coding, LabelSurvey, LabelSurveyAnswer, Question, View
-from daskml_dist.solvers import Problem, State, StochasticGradient
+from daskml_dist.kernels import Coding, LabelSurvey, LabelSurveyAnswer, Left, Question, View, Walk
+from daskml_dist.solvers import Problem, RateSearch, State, StochasticGradient
+from daskml_dist.splits import numbered
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -30,12 +34,13 @@ def fit_stochastic(
 
     Parameters
     ----------
-    training : what is trained; its solver is a ``StochasticGradient``.
+    training : what is trained; its solver is a ``StochasticGradient``, or a ``RateSearch`` over the splits of
+        its ``cv``.
     X, y, sample_weight : (n, p), (n,), and (n,) or None.
     classes : sorted labels where y need not have all of them; None to find them in y.
     state : where to go on from, or None.
     """
-    assert isinstance(training.solver, StochasticGradient)
+    assert isinstance(training.solver, StochasticGradient | RateSearch)
     with placed(training, X, y, sample_weight) as (hands, table, streamed):
         if training.labels:
             if classes is None:
@@ -49,8 +54,42 @@ def fit_stochastic(
             problem, labels = survey(training, hands, table, streamed)
             asked = [(problem, View())]
         asked = [(_own_start(problem, k, len(asked)), view) for k, (problem, view) in enumerate(asked)]
+        if isinstance(training.solver, RateSearch):
+            return talk(training, hands, table, asked[0][0], labels, _crossed(training, hands, asked, labels))
         solver = replace(training.solver, asked=tuple(asked))
         return talk(training, hands, table, asked[0][0], labels, solver, state)
+
+
+def _crossed(
+    training: Training, hands: Hands, asked: Sequence[tuple[Problem, View]], labels: AnyArray | None
+) -> RateSearch:
+    """The search, over the splits of the rows that the hands hold.
+
+    The fold of each row is counted once and kept with it. Problems of a split walk over all rows, of which
+    those that it tests weigh nothing.
+    """
+    assert training.cv is not None and isinstance(training.solver, RateSearch)
+    folds = settle_folds(hands, training.cv)
+    hands.code(Coding(labels, folds=folds))
+    small = numbered(folds)
+    splits = [[replace(view, split=split) for _, view in asked] for split in range(folds.n_splits)]
+    views = tuple(view for split in splits for view in split)
+    told: FloatArray = hands.answer(Question(Left(views, Walk(training.seed), small)))
+    weights = told[:-1]  # the last one is of rows that a walk holds out, of which there are none
+    if not (weights > 0.0).all():
+        raise InvalidData(
+            f"{training.name}: a split trains on no rows with weight. Use fewer folds or StratifiedKFold, or "
+            "leave out rows without weight."
+        )
+    own = iter(weights)
+    parts = [
+        tuple(
+            (replace(problem, weight_sum=float(next(own))), view)
+            for (problem, _), view in zip(asked, split, strict=True)
+        )
+        for split in splits
+    ]
+    return replace(training.solver, asked=(*parts, tuple(asked)), folds=small)
 
 
 def _own_start(problem: Problem, k: int, problems: int) -> Problem:

@@ -12,6 +12,7 @@ from daskml_dist.kernels._base import (
     finish,
     partial_answer,
 )
+from daskml_dist.kernels.cholesky import lifted_cholesky
 from daskml_dist.kernels.coding import Coding
 from daskml_dist.kernels.curvature_sample import CurvatureSample
 from daskml_dist.kernels.deviations import (
@@ -145,6 +146,7 @@ __all__ = [
     "dense_rows",
     "extended",
     "finish",
+    "lifted_cholesky",
     "partial_answer",
     "pieces",
     "refuse_non_finite",

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
 from scipy.sparse import issparse
 
 from daskml_dist.errors import InvalidData
+from daskml_dist.kernels.cholesky import lifted_cholesky
 from daskml_dist.kernels.refusal import refuse_non_finite
 from daskml_dist.kernels.rows import blocks, dense_rows, extended, squares
 from daskml_dist.kernels.weights import weighted
@@ -23,7 +24,6 @@ from daskml_dist.penalties import Penalty
 from daskml_dist.types import Chunk, FloatArray
 
 MOST_BLOCK_COLUMNS = 2048  # up to which the preconditioner of a column of blocks is its Hessian
-_JITTER = 1e-12  # of the mean diagonal, where a block of the Hessian is singular
 
 
 @final
@@ -182,9 +182,9 @@ def row_part(loss: Loss, rows: Chunk, weight_sum: float, *margins: FloatArray) -
     margin = added([*margins, *([] if rows.offset is None else [rows.offset])])
     value, slope, curvature = loss.value_slope_curvature(rows.y, margin)
     share = share / weight_sum
-    values = (weighted(share, part) for part in (value, slope, curvature))
-    total, slope, curvature = values
-    return RowPart(rows.y, share, rows.offset, margin, slope, curvature, float(total.sum()))
+    total = float(weighted(share, value).sum())
+    slope, curvature = weighted(share, slope), weighted(share, curvature)
+    return RowPart(rows.y, share, rows.offset, margin, slope, curvature, total)
 
 
 def trial_values(loss: Loss, rows: RowPart, along: FloatArray, steps: Sequence[float]) -> FloatArray:
@@ -238,16 +238,9 @@ def _factored(hessian: FloatArray, ridge: FloatArray) -> FloatArray:
     if hessian.ndim == 1:
         hessian[: len(ridge)] += ridge
         return np.where(hessian > 0.0, hessian, 1.0)
-    diagonal = np.einsum("ii->i", hessian)
-    diagonal[: len(ridge)] += ridge
-    scale = np.where(diagonal > 0.0, diagonal, 1.0)
-    jitter = 0.0
-    for _ in range(20):
-        try:
-            return np.asarray(cho_factor(hessian + np.diag(jitter * scale), lower=True)[0])
-        except np.linalg.LinAlgError:
-            jitter = max(_JITTER, 10.0 * jitter)
-    return np.asarray(np.sqrt(np.diag(scale)))
+    np.einsum("ii->i", hessian)[: len(ridge)] += ridge
+    scale, factor = lifted_cholesky(hessian)
+    return np.asarray(scale[:, None] * factor)
 
 
 def _solved(factor: FloatArray, vector: FloatArray) -> FloatArray:

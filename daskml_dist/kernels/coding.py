@@ -7,6 +7,7 @@ from typing import final
 
 import numpy as np
 
+from daskml_dist.splits import Folds
 from daskml_dist.types import AnyArray, Chunk, FloatArray
 
 
@@ -25,6 +26,7 @@ class Coding:
     groups : sorted groups; None where groups are left as they came in.
     group_codes : the code of each of them.
     chunk_groups : (chunks,) the code of the group that all rows of a chunk belong to; or None.
+    folds : whose fold of each row becomes its group, counted once for all questions; or None.
     """
 
     classes: AnyArray | None = None
@@ -35,6 +37,7 @@ class Coding:
     groups: AnyArray | None = None
     group_codes: AnyArray | None = None
     chunk_groups: AnyArray | None = None
+    folds: Folds | None = None
 
     def code(self, chunk: Chunk) -> Chunk:
         """The chunk with coded target and float64 weights; X is left alone."""
@@ -51,10 +54,12 @@ class Coding:
             y = y == self.one
         if y.ndim == 2 and y.shape[1] == 1 and not self.raw:
             y = y[:, 0]  # one column is one target
+        y = y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"])
+        groups = self._grouped(chunk)
         return replace(
             chunk,
-            groups=self._grouped(chunk),
-            y=y if self.raw else np.require(y, dtype=np.float64, requirements=["C", "A"]),
+            groups=groups if self.folds is None else self.folds.of(chunk.id, len(y), y, groups),
+            y=y,
             weight=None if weight is None else np.require(weight, dtype=np.float64, requirements=["C", "A"]),
             offset=None
             if chunk.offset is None

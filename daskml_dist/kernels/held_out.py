@@ -13,6 +13,7 @@ from daskml_dist.kernels.rows import blocks
 from daskml_dist.kernels.sweep import Point
 from daskml_dist.kernels.view import View, rows_of
 from daskml_dist.kernels.walk import Walk
+from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray
 
 
@@ -25,10 +26,12 @@ class Left(Kernel[FloatArray]):
     ----------
     views : how each of the K problems sees the rows.
     walk : which rows are held out.
+    folds : of the splits that the views speak of, or None.
     """
 
     views: tuple[View, ...]
     walk: Walk
+    folds: Folds | None = None
     reads_features = False
 
     def chunk(self, chunk: Chunk) -> Part:
@@ -37,7 +40,8 @@ class Left(Kernel[FloatArray]):
         out = self.walk.held_out(chunk.id, n)
         kept = np.ones(n)
         kept[out] = 0.0
-        of_problems = [kept.sum() if s.weight is None else kept @ s.weight for s in seen(chunk, self.views)]
+        each = seen(chunk, self.views, self.folds)
+        of_problems = [kept.sum() if s.weight is None else kept @ s.weight for s in each]
         of_held = float(out.size if chunk.weight is None else chunk.weight[out].sum())
         return Part({"weights": np.array([*of_problems, of_held], dtype=np.float64)})
 

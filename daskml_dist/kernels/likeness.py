@@ -14,6 +14,7 @@ from daskml_dist.kernels.sweep import Point
 from daskml_dist.kernels.view import View, rows_of
 from daskml_dist.kernels.walk import Walk
 from daskml_dist.losses import Loss
+from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk
 
 _PIECES = 8  # of a chunk, from which its own noise is known
@@ -33,6 +34,7 @@ class Likeness(Kernel[float]):
     stepping : whose metric it is.
     walk : in which order rows come; the first ``rows`` of it are looked at.
     rows : how many, of each chunk.
+    folds : of the splits that the views speak of, or None.
     """
 
     loss: Loss
@@ -41,6 +43,7 @@ class Likeness(Kernel[float]):
     stepping: Stepping
     walk: Walk
     rows: int
+    folds: Folds | None = None
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None
@@ -56,7 +59,7 @@ class Likeness(Kernel[float]):
         return Part({"slope": total, "counts": counts})
 
     def _slope(self, chunk: Chunk) -> np.ndarray:
-        batch = batch_of(self.loss, self.point, seen(chunk, self.views))
+        batch = batch_of(self.loss, self.point, seen(chunk, self.views, self.folds))
         return batch.gradient / np.where(batch.weight_sum > 0.0, batch.weight_sum, 1.0)[:, None]
 
     def _square(self, slope: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from daskml_dist.kernels.view import View, rows_of
 from daskml_dist.kernels.walk import Walk
 from daskml_dist.losses import Loss
 from daskml_dist.optimizers import OptimizerState
+from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray
 
 
@@ -57,6 +58,7 @@ class LocalSteps(Kernel[Averaged]):
     total : what the learning rates of all steps add up to; None for those of the optimizer.
     leverage : the least rows of a step for each unit of its learning rate; see ``Chosen``.
     slopes : (K, q) the mean slope of the loss over all rows at ``point``, the anchor; or None without one.
+    folds : of the splits that the views speak of, or None.
     """
 
     loss: Loss
@@ -70,6 +72,7 @@ class LocalSteps(Kernel[Averaged]):
     total: float | None
     leverage: float
     slopes: FloatArray | None = None
+    folds: Folds | None = None
 
     def chunk(self, chunk: Chunk) -> Part:
         assert chunk.X is not None
@@ -80,7 +83,7 @@ class LocalSteps(Kernel[Averaged]):
         with np.errstate(over="ignore", invalid="ignore"):  # the driver sees what is not finite
             for h in range(steps if len(rows) else 0):
                 few = rows_of(chunk, rows[len(rows) * h // steps : len(rows) * (h + 1) // steps])
-                parts = seen(few, self.views)
+                parts = seen(few, self.views, self.folds)
                 at = self.stepping.optimizer.at(memory, theta)
                 batch = batch_of(self.loss, self.point.at(at), parts)
                 gradient = self.stepping.with_penalty(self._slopes(batch, parts), at)

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from daskml_dist.kernels._base import Kernel, Part, Question, Total
 from daskml_dist.kernels.hessian_vector import HessianVector
+from daskml_dist.kernels.mini_batch import MiniBatch, batched
 from daskml_dist.kernels.stacked_products import multiplied
 from daskml_dist.kernels.stacked_sweep import swept
 from daskml_dist.kernels.sweep import Sweep
@@ -42,7 +43,9 @@ class Together(Kernel[tuple[Any, ...]]):
         asked = list(enumerate(zip(self.kernels, chunks, strict=True)))
         sweeps = {k: (kernel, rows) for k, (kernel, rows) in asked if isinstance(kernel, Sweep)}
         products = {k: (kernel, rows) for k, (kernel, rows) in asked if isinstance(kernel, HessianVector)}
+        batches = {k: (kernel, rows) for k, (kernel, rows) in asked if isinstance(kernel, MiniBatch)}
         parts = dict(zip(sweeps, swept(list(sweeps.values())), strict=True))
+        parts |= zip(batches, batched(list(batches.values())), strict=True)
         parts |= zip(products, multiplied(list(products.values())), strict=True)
         parts |= {k: kernel.chunk(rows) for k, (kernel, rows) in asked if k not in parts}
         return Part(

@@ -23,11 +23,12 @@ from daskml_dist.linear_model._base import (
     ridge,
     seed_of,
 )
+from daskml_dist.linear_model._rates import candidates_of, is_search, results_of, rule_of_folds, with_rate
 from daskml_dist.losses import Loss
 from daskml_dist.optimizers import SGD, Averaging, Optimizer
 from daskml_dist.optimizers.schedules import Adaptive, Constant, InverseScaling, Optimal, Schedule
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
-from daskml_dist.solvers import SERVED, STALENESS, STRATEGIES, State, StochasticGradient
+from daskml_dist.solvers import SERVED, STALENESS, STRATEGIES, RateSearch, State, StochasticGradient
 from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
@@ -49,7 +50,7 @@ class StochasticModel(LinearModel):
     shuffle: bool
     random_state: Any
     learning_rate: str
-    eta0: float
+    eta0: Any
     power_t: float
     early_stopping: bool
     validation_fraction: float
@@ -68,6 +69,7 @@ class StochasticModel(LinearModel):
     verbose: int
     scheduler: Any
     checkpoint: Checkpoint | str | None
+    cv: Any
     _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]]
     _labels: ClassVar[bool]
 
@@ -77,7 +79,7 @@ class StochasticModel(LinearModel):
         """Check all parameters."""
         for name, low in (("alpha", 0.0), ("power_t", 0.0), ("max_iter", 1)):
             refuse_outside(self, name, low)
-        refuse_outside(self, "eta0", 0.0, strict=True)
+        self._refuse_choice()
         refuse_outside(self, "n_iter_no_change", 1)
         refuse_share(self, "l1_ratio")
         if self.tol is not None:
@@ -98,6 +100,18 @@ class StochasticModel(LinearModel):
             raise UnsupportedParameter(
                 f"{type(self).__name__}(validation_fraction={self.validation_fraction!r}): expected a number "
                 "between 0 and 1."
+            )
+
+    def _refuse_choice(self) -> None:
+        """Check the learning rate, or what it is chosen from."""
+        if is_search(self):
+            candidates_of(self)
+            return
+        refuse_outside(self, "eta0", 0.0, strict=True)
+        if self.cv is not None:
+            raise UnsupportedCombination(
+                f"{type(self).__name__}(cv={self.cv!r}, eta0={self.eta0!r}): there is nothing to choose. "
+                "Give several learning rates, as eta0=[0.01, 0.1, 1.0], or leave cv=None."
             )
 
     def _refuse_rounds(self) -> None:
@@ -135,6 +149,11 @@ class StochasticModel(LinearModel):
                     "staleness and servers at their defaults, or use strategy='parameter_server'."
                 )
             return 0.0
+        if is_search(self):
+            raise UnsupportedCombination(
+                f"{name}(strategy='parameter_server') takes one eta0; given were several. Choose among them with "
+                "strategy='synchronous' first: eta0_ is the best."
+            )
         if self.staleness is None:
             return _CONSISTENCIES[self.consistency]
         refuse_outside(self, "staleness", 0)
@@ -155,10 +174,10 @@ class StochasticModel(LinearModel):
     def _loss(self) -> Loss:
         return self._losses[self.loss](self)
 
-    def _rule(self) -> Optimizer | None:
+    def _rule(self, eta0: float) -> Optimizer | None:
         """How steps are made; None where the sample says how long they are."""
         if self.optimizer is None:
-            return None if self.learning_rate == "auto" else SGD(self._schedule())
+            return None if self.learning_rate == "auto" else SGD(self._schedule(eta0))
         if self.learning_rate != "auto":
             raise UnsupportedCombination(
                 f"{type(self).__name__}(optimizer={self.optimizer!r}, learning_rate={self.learning_rate!r}): "
@@ -169,16 +188,16 @@ class StochasticModel(LinearModel):
                 f"{type(self).__name__}(optimizer={self.optimizer!r}) needs a smooth penalty; given was "
                 f"penalty={self.penalty!r}. Use penalty='l2', or learning_rate='auto'."
             )
-        return self.optimizer
+        return with_rate(self.optimizer, eta0) if is_search(self) else self.optimizer
 
-    def _schedule(self) -> Schedule:
+    def _schedule(self, eta0: float) -> Schedule:
         """scikit-learn's learning rates, of a step."""
         if self.learning_rate == "invscaling":
-            return InverseScaling(float(self.eta0), float(self.power_t))
+            return InverseScaling(eta0, float(self.power_t))
         if self.learning_rate == "adaptive" and self.tol is not None:
-            return Adaptive(float(self.eta0), float(self.tol), int(self.n_iter_no_change))
+            return Adaptive(eta0, float(self.tol), int(self.n_iter_no_change))
         if self.learning_rate != "optimal":
-            return Constant(float(self.eta0))
+            return Constant(eta0)
         if self.alpha == 0.0:
             raise UnsupportedCombination(
                 f"{type(self).__name__}(learning_rate='optimal', alpha=0): alpha must be > 0, since "
@@ -212,9 +231,26 @@ class StochasticModel(LinearModel):
             f"{type(self).__name__}(batch_size={given!r}): expected 'auto', or a number of rows >= 1."
         )
 
-    def _descent(self, *, once: bool = False) -> StochasticGradient:
+    def _solver(self) -> StochasticGradient | RateSearch:
         """The solver that these parameters stand for."""
-        rule = self._rule()
+        if not is_search(self):
+            return self._descent(float(self.eta0))
+        rates = candidates_of(self)
+        names = tuple(f"eta0={rate:g}" for rate in rates)
+        return RateSearch(tuple(self._descent(rate) for rate in rates), names)
+
+    def _single_epoch(self) -> StochasticGradient:
+        """The solver of ``partial_fit``."""
+        if is_search(self):
+            raise UnsupportedCombination(
+                f"{type(self).__name__}(eta0={self.eta0!r}): partial_fit sees a part of the rows, and takes "
+                "one learning rate. Use fit, or one eta0."
+            )
+        return self._descent(float(self.eta0), once=True)
+
+    def _descent(self, eta0: float, *, once: bool = False) -> StochasticGradient:
+        """The descent with this learning rate, where it is not the sample that tells it."""
+        rule = self._rule(eta0)
         if (
             self.optimizer is not None
             and isinstance(rule, Averaging)
@@ -243,7 +279,7 @@ class StochasticModel(LinearModel):
             servers=int(self.servers),
         )
 
-    def _stochastic_training(self, start: Point | None, solver: StochasticGradient) -> Training:
+    def _stochastic_training(self, start: Point | None, solver: StochasticGradient | RateSearch) -> Training:
         return Training(
             name=type(self).__name__,
             loss=self._loss(),
@@ -255,6 +291,7 @@ class StochasticModel(LinearModel):
             seed=seed_of(self.random_state),
             start=start,
             labels=self._labels,
+            cv=rule_of_folds(self, labels=self._labels) if isinstance(solver, RateSearch) else None,
             scheduler=self.scheduler,
             checkpoint=self.checkpoint,
             verbose=self.verbose,
@@ -270,8 +307,7 @@ class StochasticModel(LinearModel):
 
     def _going_on(self, training: Training) -> tuple[State | None, AnyArray | None]:
         """Where ``partial_fit`` goes on, and the classes that it knows."""
-        assert isinstance(training.solver, StochasticGradient)
-        if not training.solver.once:
+        if not isinstance(training.solver, StochasticGradient) or not training.solver.once:
             return None, None
         kept = vars(self).get("_progress")
         return None if kept is None else remembered(kept, bool(self.fit_intercept)), vars(self).get(
@@ -291,7 +327,12 @@ class StochasticModel(LinearModel):
 
     def _note(self, outcome: Outcome) -> None:
         """Set what models that are trained by epochs have."""
-        numbers = outcome.solution.state.numbers
+        state = outcome.solution.state
+        numbers = state.numbers
+        for name in ("eta0_", "cv_results_"):
+            self.__dict__.pop(name, None)
+        if is_search(self) and (told := RateSearch.told(state)) is not None:
+            self.__dict__.update(results_of(candidates_of(self), *told))
         self.n_iter_ = int(numbers.get("epochs", 0.0))
         self.t_ = 1.0 + round(numbers.get("seen", 0.0))
         self.__dict__.pop("served_", None)

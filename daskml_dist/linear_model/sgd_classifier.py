@@ -61,7 +61,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     random_state : seed of the sample and of the order of rows.
     learning_rate : "auto", or scikit-learn's "constant" (``eta0``), "optimal", "invscaling" (``eta0`` /
         t^``power_t``) or "adaptive", from zero and in the features' own units; t counts steps.
-    eta0, power_t : see ``learning_rate``.
+    eta0, power_t : see ``learning_rate``. Of several eta0 the one is chosen that does best on held-out rows:
+        all of them descend in the same passes; with an ``optimizer`` they are its learning rate.
     early_stopping : whether rows are held out, and the accuracy on them says when to end.
     validation_fraction : how many, of each partition.
     n_iter_no_change : see ``tol``.
@@ -86,6 +87,9 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     staleness : with "stale_synchronous", how many steps workers may part; None for 3. 0 is bulk synchronous.
     servers : with "parameter_server", over how many servers the parameters are spread.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
+    cv : which rows are held out to choose among several ``eta0``: a number of stratified folds, 5 where
+        None; or KFold, StratifiedKFold or TimeSeriesSplit of ``daskml_dist.model_selection`` or of
+        scikit-learn.
 
     Attributes
     ----------
@@ -94,6 +98,9 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     n_iter_ : epochs. t_ : rows that were stepped by, and one.
     n_passes_ : epochs, and the pass that verifies the model. gap_ : the largest relative gap of the classes,
         found in that pass; infinite where there is no metric to tell it by. gap_kind_ : how it is known.
+    eta0_, cv_results_ : with several ``eta0`` the chosen one, and the table of all of them as scikit-learn's
+        ``GridSearchCV`` has it; scores are minus the mean loss of held-out rows, without class weights, and
+        minus infinity where a descent diverged.
     history_ : a dict for each epoch and for the last pass. graph_ : the last round as a dask graph, or None.
     served_ : with "parameter_server", what servers have counted: pushes that were applied, duplicates that
         were not, pulls by their staleness, nodes and servers that were lost; see docs/parameter-server.md.
@@ -130,7 +137,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         verbose: int = 1,
         random_state: Any = None,
         learning_rate: str = "auto",
-        eta0: float = 0.01,
+        eta0: Any = 0.01,
         power_t: float = 0.5,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -147,18 +154,18 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         staleness: int | None = None,
         servers: int = 1,
         optimizer: Optimizer | None = None,
+        cv: Any = None,
         scheduler: Any = None,
         checkpoint: Checkpoint | str | None = None,
     ) -> None:
-        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
-        self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle
-        self.verbose, self.random_state, self.learning_rate = verbose, random_state, learning_rate
-        self.eta0, self.power_t, self.early_stopping = eta0, power_t, early_stopping
-        self.validation_fraction, self.n_iter_no_change = validation_fraction, n_iter_no_change
-        self.class_weight, self.warm_start, self.average = class_weight, warm_start, average
-        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
-        self.control_variates, self.correction_rounds = control_variates, correction_rounds
-        self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
+        self.alpha, self.loss, self.penalty, self.fit_intercept = alpha, loss, penalty, fit_intercept
+        self.max_iter, self.tol, self.shuffle, self.verbose, self.eta0 = max_iter, tol, shuffle, verbose, eta0
+        self.l1_ratio, self.random_state, self.learning_rate = l1_ratio, random_state, learning_rate
+        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
+        self.validation_fraction, self.strategy, self.warm_start = validation_fraction, strategy, warm_start
+        self.class_weight, self.average, self.control_variates = class_weight, average, control_variates
+        self.batch_size, self.correction_rounds, self.local_steps = batch_size, correction_rounds, local_steps
+        self.cv, self.optimizer, self.checkpoint, self.scheduler = cv, optimizer, checkpoint, scheduler
         self.consistency, self.staleness, self.servers = consistency, staleness, servers
 
     def fit(
@@ -171,7 +178,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         self._refuse()
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
-        training = self._with_classes(self._stochastic_training(start, self._descent()))
+        training = self._with_classes(self._stochastic_training(start, self._solver()))
         self._train(training, X, y, sample_weight)
         return self
 
@@ -191,7 +198,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
             )
         self._settle_classes(classes)
         start = None if "_progress" in vars(self) or "coef_" not in vars(self) else self._point()
-        training = self._with_classes(self._stochastic_training(start, self._descent(once=True)))
+        training = self._with_classes(self._stochastic_training(start, self._single_epoch()))
         self._step_on(training, X, y, sample_weight)
         return self
 

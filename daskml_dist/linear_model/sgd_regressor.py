@@ -38,6 +38,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     average, strategy, batch_size, local_steps, control_variates : see ``SGDClassifier``.
     correction_rounds, optimizer, scheduler, checkpoint : see ``SGDClassifier``.
     consistency, staleness, servers : see ``SGDClassifier``.
+    cv : the same; a number of folds means ``KFold``.
     early_stopping : whether rows are held out, and r2 on them says when to end.
     validation_fraction : how many, of each partition.
 
@@ -45,6 +46,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     ----------
     coef_ : (p,). intercept_ : (1,).
     n_iter_, t_, n_passes_, gap_, gap_kind_, history_, graph_, served_ : as ``SGDClassifier`` has them.
+    eta0_, cv_results_ : the same, where there are several ``eta0``.
     n_features_in_, feature_names_in_ : as in scikit-learn.
 
     Examples
@@ -77,7 +79,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         epsilon: float = 0.1,
         random_state: Any = None,
         learning_rate: str = "auto",
-        eta0: float = 0.01,
+        eta0: Any = 0.01,
         power_t: float = 0.25,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -93,18 +95,18 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         staleness: int | None = None,
         servers: int = 1,
         optimizer: Optimizer | None = None,
+        cv: Any = None,
         scheduler: Any = None,
         checkpoint: Checkpoint | str | None = None,
     ) -> None:
-        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
-        self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle
-        self.verbose, self.epsilon, self.random_state = verbose, epsilon, random_state
-        self.learning_rate, self.eta0, self.power_t = learning_rate, eta0, power_t
-        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
-        self.n_iter_no_change, self.warm_start, self.average = n_iter_no_change, warm_start, average
-        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
-        self.control_variates, self.correction_rounds = control_variates, correction_rounds
-        self.optimizer, self.scheduler, self.checkpoint = optimizer, scheduler, checkpoint
+        self.loss, self.alpha, self.penalty, self.l1_ratio = loss, alpha, penalty, l1_ratio
+        self.max_iter, self.fit_intercept, self.shuffle, self.tol = max_iter, fit_intercept, shuffle, tol
+        self.verbose, self.epsilon, self.learning_rate, self.eta0 = verbose, epsilon, learning_rate, eta0
+        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
+        self.random_state, self.average, self.validation_fraction = random_state, average, validation_fraction
+        self.warm_start, self.correction_rounds, self.strategy = warm_start, correction_rounds, strategy
+        self.batch_size, self.control_variates, self.optimizer = batch_size, control_variates, optimizer
+        self.cv, self.local_steps, self.scheduler, self.checkpoint = cv, local_steps, scheduler, checkpoint
         self.consistency, self.staleness, self.servers = consistency, staleness, servers
 
     def fit(
@@ -118,7 +120,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         refuse_outside(self, "epsilon", 0.0)
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
-        training = self._stochastic_training(start, self._descent())
+        training = self._stochastic_training(start, self._solver())
         self._train(training, X, y, sample_weight)
         return self
 
@@ -127,7 +129,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         self._refuse()
         refuse_outside(self, "epsilon", 0.0)
         start = None if "_progress" in vars(self) or "coef_" not in vars(self) else self._point()
-        self._step_on(self._stochastic_training(start, self._descent(once=True)), X, y, sample_weight)
+        self._step_on(self._stochastic_training(start, self._single_epoch()), X, y, sample_weight)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -135,7 +137,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         return self._score(replace(self._training(), loss=Squared()), X, y, sample_weight)
 
     def _training(self) -> Training:
-        return self._stochastic_training(None, self._descent())
+        return self._stochastic_training(None, self._solver())
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         self.coef_ = w[0]

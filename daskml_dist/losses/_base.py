@@ -47,13 +47,14 @@ class Loss(ABC):
     def complain(self, y: AnyArray) -> str | None:
         """Say why y is outside the domain, or None where all of it is inside."""
 
-    @abstractmethod
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """The loss, elementwise; +inf where it overflows, never NaN for finite z."""
+        return self.value_slope(y, z)[0]
 
-    @abstractmethod
     def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The loss and its first derivative in z."""
+        value, slope, _ = self.value_slope_curvature(y, z)
+        return value, slope
 
     @abstractmethod
     def value_slope_curvature(
@@ -72,6 +73,39 @@ class Loss(ABC):
     def stratum(self, y: FloatArray) -> AnyArray:
         """True for the rows to over-sample when they are rare (events among many non-events)."""
         return np.zeros(y.shape[0], dtype=bool)
+
+
+class IdentityLoss(Loss):
+    """A loss whose margin is the mean itself, or the quantile that stands for it."""
+
+    def mean(self, z: FloatArray) -> FloatArray:
+        return z
+
+    def link(self, mean: FloatArray) -> FloatArray:
+        return mean
+
+
+class BinaryLoss(Loss):
+    """A loss of y = 0 or 1, whose events are the rows with y = 1."""
+
+    def complain(self, y: AnyArray) -> str | None:
+        if np.all((y == 0) | (y == 1)):
+            return None
+        return f"the target of a {self.name} loss is coded 0 or 1"
+
+    def stratum(self, y: FloatArray) -> AnyArray:
+        return y > 0.5
+
+
+class HingedLoss(BinaryLoss):
+    """A binary loss of how far the margin is short of 1."""
+
+    def mean(self, z: FloatArray) -> FloatArray:
+        """The share of y = 1 for which z is the best constant margin: (1 + z) / 2, within [0, 1]."""
+        return np.clip(0.5 + 0.5 * z, 0.0, 1.0)
+
+    def link(self, mean: FloatArray) -> FloatArray:
+        return 2.0 * mean - 1.0
 
 
 class ScaledLoss(Loss):

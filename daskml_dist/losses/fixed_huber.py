@@ -8,13 +8,13 @@ from typing import final
 import numpy as np
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.losses._base import Loss
+from daskml_dist.losses._base import IdentityLoss
 from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class FixedHuber(Loss):
+class FixedHuber(IdentityLoss):
     """loss(y, z) = r^2 / 2 for |r| <= epsilon, else epsilon |r| - epsilon^2 / 2, with r = y - z.
 
     Huber 1964, "Robust estimation of a location parameter"; no scale is learned, as in scikit-learn's SGD.
@@ -41,13 +41,6 @@ class FixedHuber(Loss):
     def complain(self, y: AnyArray) -> str | None:
         return None
 
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self.value_slope(y, z)[0]
-
-    def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value, slope, _ = self.value_slope_curvature(y, z)
-        return value, slope
-
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -56,9 +49,3 @@ class FixedHuber(Loss):
         # r^2 / 2 up to epsilon, then epsilon |r| - epsilon^2 / 2
         inside = np.abs(residual) < self.epsilon
         return bent * (residual - 0.5 * bent), bent, np.where(inside, 1.0, 0.0)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        return z
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return mean

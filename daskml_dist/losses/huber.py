@@ -8,13 +8,13 @@ from typing import final
 import numpy as np
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.losses._base import ScaledLoss
+from daskml_dist.losses._base import IdentityLoss, ScaledLoss
 from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class Huber(ScaledLoss):
+class Huber(IdentityLoss, ScaledLoss):
     """loss(y, z) = c + h((y - z) / c) c, with h(u) = u^2 for |u| < epsilon, else 2 epsilon |u| - epsilon^2.
 
     Convex in the margin and the scale c together (Huber and Ronchetti 2009, "Robust Statistics", section
@@ -48,9 +48,6 @@ class Huber(ScaledLoss):
     def complain(self, y: AnyArray) -> str | None:
         return None
 
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self._parts(y, z)[0]
-
     def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         value, slope, _ = self._parts(y, z)
         return value, slope
@@ -72,12 +69,6 @@ class Huber(ScaledLoss):
 
     def reweighted(self, y: FloatArray, z: FloatArray) -> FloatArray:
         return (2.0 / self.scale) * self.epsilon / np.maximum(np.abs(y - z) / self.scale, self.epsilon)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        return z
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return mean
 
     def _parts(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Value, slope, and the residual in scales."""

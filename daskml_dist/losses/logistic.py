@@ -6,12 +6,12 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.losses._base import Loss
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.losses._base import BinaryLoss
+from daskml_dist.types import FloatArray
 
 
 @final
-class Logistic(Loss):
+class Logistic(BinaryLoss):
     """loss(y, z) = log(1 + exp(z)) - y z, for y = 0 or 1.
 
     Written with m = -z for y = 1 and m = z for y = 0, the loss is log(1 + exp(m)), which needs one
@@ -21,11 +21,6 @@ class Logistic(Loss):
 
     name: str = "logistic"
     self_concordance: float | None = 1.0
-
-    def complain(self, y: AnyArray) -> str | None:
-        if np.all((y == 0) | (y == 1)):
-            return None
-        return "the target of a logistic loss is coded 0 or 1"
 
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
         m = (1.0 - 2.0 * y) * z
@@ -48,9 +43,6 @@ class Logistic(Loss):
     def link(self, mean: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(mean) - np.log1p(-mean))
-
-    def stratum(self, y: FloatArray) -> AnyArray:
-        return y > 0.5
 
     @staticmethod
     def _parts(y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

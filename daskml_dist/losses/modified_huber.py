@@ -6,12 +6,12 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.losses._base import Loss
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.losses._base import HingedLoss
+from daskml_dist.types import FloatArray
 
 
 @final
-class ModifiedHuber(Loss):
+class ModifiedHuber(HingedLoss):
     """loss(y, z) = max(0, 1 - t z)^2 for t z >= -1, else -4 t z, with t = 2 y - 1, for y = 0 or 1.
 
     The squared hinge, but linear for rows far on the wrong side (Zhang 2004, "Solving large scale linear
@@ -20,18 +20,6 @@ class ModifiedHuber(Loss):
 
     name: str = "modified huber"
     self_concordance: float | None = None
-
-    def complain(self, y: AnyArray) -> str | None:
-        if np.all((y == 0) | (y == 1)):
-            return None
-        return "the target of a modified huber loss is coded 0 or 1"
-
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self.value_slope(y, z)[0]
-
-    def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value, slope, _ = self.value_slope_curvature(y, z)
-        return value, slope
 
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray
@@ -42,13 +30,3 @@ class ModifiedHuber(Loss):
         # short^2 up to 2, then 4 (short - 1): bent (2 short - bent) on both sides
         inside = (short > 0.0) & (short < 2.0)
         return bent * (2.0 * short - bent), -2.0 * t * bent, np.where(inside, 2.0, 0.0)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        """The share of y = 1 for which z is the best constant margin: (1 + z) / 2, within [0, 1]."""
-        return np.clip(0.5 + 0.5 * z, 0.0, 1.0)
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return 2.0 * mean - 1.0
-
-    def stratum(self, y: FloatArray) -> AnyArray:
-        return y > 0.5

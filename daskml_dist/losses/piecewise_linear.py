@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.losses._base import Loss
+from daskml_dist.losses._base import IdentityLoss, Loss
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -26,7 +26,7 @@ class Kink:
     high: float | FloatArray
 
 
-class PiecewiseLinear(Loss):
+class PiecewiseLinear(IdentityLoss):
     """The sum of some kinks. ``slope`` is a subgradient, and the curvature is zero."""
 
     smooth: ClassVar[bool] = False
@@ -38,9 +38,6 @@ class PiecewiseLinear(Loss):
     @abstractmethod
     def kinks(self, y: FloatArray) -> list[Kink]:
         """Where the loss bends."""
-
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self.value_slope(y, z)[0]
 
     def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         value, slope = np.zeros_like(z), np.zeros_like(z)
@@ -56,12 +53,6 @@ class PiecewiseLinear(Loss):
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         value, slope = self.value_slope(y, z)
         return value, slope, np.zeros_like(z)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        return z
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return mean
 
 
 @final
@@ -99,13 +90,6 @@ class Smoothed(Loss):
             with np.errstate(over="ignore"):
                 free = 0.5 * (np.asarray(kink.low) + kink.high) + (kink.at - z) / self.width
             yield kink, np.clip(free, kink.low, kink.high), (kink.low < free) & (free < kink.high)
-
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self.value_slope_curvature(y, z)[0]
-
-    def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value, slope, _ = self.value_slope_curvature(y, z)
-        return value, slope
 
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray

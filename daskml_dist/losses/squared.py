@@ -6,12 +6,12 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.losses._base import Loss
+from daskml_dist.losses._base import IdentityLoss
 from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
-class Squared(Loss):
+class Squared(IdentityLoss):
     """loss(y, z) = (y - z)^2 / 2, for any real y."""
 
     name: str = "squared"
@@ -35,9 +35,3 @@ class Squared(Loss):
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         value, slope = self.value_slope(y, z)
         return value, slope, np.ones_like(z)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        return z
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return mean

@@ -8,13 +8,13 @@ from typing import final
 import numpy as np
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.losses._base import Loss
+from daskml_dist.losses._base import IdentityLoss
 from daskml_dist.types import AnyArray, FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class SquaredEpsilonInsensitive(Loss):
+class SquaredEpsilonInsensitive(IdentityLoss):
     """loss(y, z) = max(0, |y - z| - epsilon)^2, for any real y.
 
     The slope is continuous, the curvature is not: it is 2 beyond epsilon and 0 within.
@@ -41,13 +41,6 @@ class SquaredEpsilonInsensitive(Loss):
     def complain(self, y: AnyArray) -> str | None:
         return None
 
-    def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        return self.value_slope(y, z)[0]
-
-    def value_slope(self, y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value, slope, _ = self.value_slope_curvature(y, z)
-        return value, slope
-
     def value_slope_curvature(
         self, y: FloatArray, z: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -56,9 +49,3 @@ class SquaredEpsilonInsensitive(Loss):
         curvature = np.where((beyond != 0.0) | (self.epsilon == 0.0), 2.0, 0.0)
         with np.errstate(over="ignore"):
             return np.square(beyond), 2.0 * beyond, curvature
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        return z
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return mean

@@ -6,12 +6,12 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.losses._base import Loss
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.losses._base import HingedLoss
+from daskml_dist.types import FloatArray
 
 
 @final
-class SquaredHinge(Loss):
+class SquaredHinge(HingedLoss):
     """loss(y, z) = max(0, 1 - t z)^2 with t = 2 y - 1, for y = 0 or 1.
 
     The slope is continuous, the curvature is not: it is 2 within the margin and 0 outside.
@@ -19,11 +19,6 @@ class SquaredHinge(Loss):
 
     name: str = "squared hinge"
     self_concordance: float | None = None
-
-    def complain(self, y: AnyArray) -> str | None:
-        if np.all((y == 0) | (y == 1)):
-            return None
-        return "the target of a squared hinge is coded 0 or 1"
 
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
         _, short = self._parts(y, z)
@@ -41,16 +36,6 @@ class SquaredHinge(Loss):
         t, short = self._parts(y, z)
         with np.errstate(over="ignore"):
             return np.square(short), -2.0 * t * short, np.where(short > 0.0, 2.0, 0.0)
-
-    def mean(self, z: FloatArray) -> FloatArray:
-        """The share of y = 1 for which z is the best constant margin: (1 + z) / 2, within [0, 1]."""
-        return np.clip(0.5 + 0.5 * z, 0.0, 1.0)
-
-    def link(self, mean: FloatArray) -> FloatArray:
-        return 2.0 * mean - 1.0
-
-    def stratum(self, y: FloatArray) -> AnyArray:
-        return y > 0.5
 
     @staticmethod
     def _parts(y: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -9,18 +9,34 @@ from daskml_dist.optimizers.momentum import Momentum
 from daskml_dist.optimizers.nesterov import Nesterov
 from daskml_dist.optimizers.rmsprop import RMSProp
 from daskml_dist.optimizers.schedule_free import ScheduleFree
+from daskml_dist.optimizers.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Optimal,
+    Schedule,
+    WarmUp,
+)
 from daskml_dist.optimizers.sgd import SGD
 
 __all__ = [
     "AdaGrad",
     "Adam",
     "AdamW",
+    "Adaptive",
     "Averaging",
+    "Constant",
+    "Cosine",
+    "InverseScaling",
     "Momentum",
     "Nesterov",
+    "Optimal",
     "Optimizer",
     "OptimizerState",
     "RMSProp",
     "SGD",
+    "Schedule",
     "ScheduleFree",
+    "WarmUp",
 ]

@@ -7,16 +7,14 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.optimizers._base import Optimizer, OptimizerState, refuse_no_rate, started
-from daskml_dist.optimizers._moments import by_moments
-from daskml_dist.optimizers._range import refuse_outside
-from daskml_dist.optimizers.schedules import Schedule
+from daskml_dist.optimizers._base import OptimizerState
+from daskml_dist.optimizers._moments import ByMoments
 from daskml_dist.types import FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(ByMoments):
     """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, w <- w - eta_t m' / (sqrt(v') + epsilon).
 
     m' = m / (1 - b1^t) and v' = v / (1 - b2^t). Kingma and Ba 2015, algorithm 1, as in PyTorch and optax;
@@ -35,23 +33,10 @@ class Adam(Optimizer):
     array([-0.5,  0.5])
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
     name: ClassVar[str] = "adam"
-
-    def __post_init__(self) -> None:
-        refuse_no_rate(self)
-        refuse_outside(self, "beta_1", 0.0, 1.0)
-        refuse_outside(self, "beta_2", 0.0, 1.0)
-        refuse_outside(self, "epsilon", 0.0, strict=True)
-
-    def init(self, w: FloatArray) -> OptimizerState:
-        return started(self, w, "first", "second")
 
     def apply(
         self, gradient: FloatArray, state: OptimizerState, w: FloatArray
     ) -> tuple[FloatArray, OptimizerState]:
-        direction, moments = by_moments(self, gradient, state)
+        direction, moments = self.direction(gradient, state)
         return np.asarray(w - self.rate(state) * direction), state.after(moments)

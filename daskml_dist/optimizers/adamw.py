@@ -7,16 +7,15 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.optimizers._base import Optimizer, OptimizerState, refuse_no_rate, started
-from daskml_dist.optimizers._moments import by_moments
+from daskml_dist.optimizers._base import OptimizerState
+from daskml_dist.optimizers._moments import ByMoments
 from daskml_dist.optimizers._range import refuse_outside
-from daskml_dist.optimizers.schedules import Schedule
 from daskml_dist.types import FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(ByMoments):
     """w <- (1 - eta_t decay) w - (Adam's step): the decay is not divided by roots of moments.
 
     Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2, with eta_t in the place
@@ -35,26 +34,16 @@ class AdamW(Optimizer):
     array([1.4])
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
     weight_decay: float = 0.01
     name: ClassVar[str] = "adamw"
 
     def __post_init__(self) -> None:
-        refuse_no_rate(self)
-        refuse_outside(self, "beta_1", 0.0, 1.0)
-        refuse_outside(self, "beta_2", 0.0, 1.0)
-        refuse_outside(self, "epsilon", 0.0, strict=True)
+        super().__post_init__()
         refuse_outside(self, "weight_decay", 0.0)
-
-    def init(self, w: FloatArray) -> OptimizerState:
-        return started(self, w, "first", "second")
 
     def apply(
         self, gradient: FloatArray, state: OptimizerState, w: FloatArray
     ) -> tuple[FloatArray, OptimizerState]:
         rate = self.rate(state)
-        direction, moments = by_moments(self, gradient, state)
+        direction, moments = self.direction(gradient, state)
         return np.asarray((1.0 - rate * self.weight_decay) * w - rate * direction), state.after(moments)

@@ -5,17 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-
-from daskml_dist.optimizers._base import Optimizer, OptimizerState, refuse_no_rate, started
-from daskml_dist.optimizers._range import refuse_outside
-from daskml_dist.optimizers.schedules import Schedule
-from daskml_dist.types import FloatArray
+from daskml_dist.optimizers._velocity import ByVelocity
 
 
 @final
 @dataclass(frozen=True)
-class Momentum(Optimizer):
+class Momentum(ByVelocity):
     """v <- mu v - eta_t g, w <- w + v: the heavy ball (Polyak 1964).
 
     As in scikit-learn's ``MLPClassifier``, the learning rate is that of the step in which a gradient came;
@@ -28,6 +23,7 @@ class Momentum(Optimizer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rule, w = Momentum(0.5, 0.5), np.array([4.0])
     >>> state = rule.init(w)
     >>> for _ in range(2):
@@ -36,19 +32,4 @@ class Momentum(Optimizer):
     array([2.75])
     """
 
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.9
     name: ClassVar[str] = "momentum"
-
-    def __post_init__(self) -> None:
-        refuse_no_rate(self)
-        refuse_outside(self, "momentum", 0.0, 1.0)
-
-    def init(self, w: FloatArray) -> OptimizerState:
-        return started(self, w, "velocity")
-
-    def apply(
-        self, gradient: FloatArray, state: OptimizerState, w: FloatArray
-    ) -> tuple[FloatArray, OptimizerState]:
-        velocity = np.asarray(self.momentum * state.arrays["velocity"] - self.rate(state) * gradient)
-        return np.asarray(w + velocity), state.after({"velocity": velocity})

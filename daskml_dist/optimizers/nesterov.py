@@ -7,15 +7,14 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from daskml_dist.optimizers._base import Optimizer, OptimizerState, refuse_no_rate, started
-from daskml_dist.optimizers._range import refuse_outside
-from daskml_dist.optimizers.schedules import Schedule
+from daskml_dist.optimizers._base import OptimizerState
+from daskml_dist.optimizers._velocity import ByVelocity
 from daskml_dist.types import FloatArray
 
 
 @final
 @dataclass(frozen=True)
-class Nesterov(Optimizer):
+class Nesterov(ByVelocity):
     """v <- mu v - eta_t g(w + mu v), w <- w + v (Nesterov 1983).
 
     Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning", equations 3
@@ -34,22 +33,7 @@ class Nesterov(Optimizer):
     (array([3.5]), array([3.25]))
     """
 
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.9
     name: ClassVar[str] = "nesterov"
-
-    def __post_init__(self) -> None:
-        refuse_no_rate(self)
-        refuse_outside(self, "momentum", 0.0, 1.0)
-
-    def init(self, w: FloatArray) -> OptimizerState:
-        return started(self, w, "velocity")
 
     def at(self, state: OptimizerState, w: FloatArray) -> FloatArray:
         return np.asarray(w + self.momentum * state.arrays["velocity"])
-
-    def apply(
-        self, gradient: FloatArray, state: OptimizerState, w: FloatArray
-    ) -> tuple[FloatArray, OptimizerState]:
-        velocity = np.asarray(self.momentum * state.arrays["velocity"] - self.rate(state) * gradient)
-        return np.asarray(w + velocity), state.after({"velocity": velocity})

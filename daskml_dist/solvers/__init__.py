@@ -31,6 +31,7 @@ from daskml_dist.solvers.model_parallel import MODEL_PARALLEL, BlockConversation
 from daskml_dist.solvers.narrowing import Narrowing
 from daskml_dist.solvers.progressive_newton import ProgressiveNewton
 from daskml_dist.solvers.proximal_bundle import ProximalBundle
+from daskml_dist.solvers.rate_search import RateSearch
 from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
@@ -68,6 +69,7 @@ __all__ = [
     "Progress",
     "ProgressiveNewton",
     "ProximalBundle",
+    "RateSearch",
     "Reached",
     "RidgeAccuracy",
     "RidgeLeaveOneOut",

@@ -69,6 +69,7 @@ def _question(task: Task, track: Track, walk: Walk, slopes: FloatArray | None) -
         total=total,
         leverage=track.chosen.leverage,
         slopes=slopes,
+        folds=task.folds,
     )
 
 
@@ -88,7 +89,7 @@ def _are_unlike(task: Task, track: Track, state: State) -> Generator[Turn, Any, 
     if isinstance(task.control_variates, bool):
         return task.control_variates
     point = track.chosen.point.at(track.theta)
-    looked = Likeness(task.problem.loss, point, task.views, task.stepping, task.walk, _LOOKED_AT)
+    looked = Likeness(task.problem.loss, point, task.views, task.stepping, task.walk, _LOOKED_AT, task.folds)
     ratio: float = yield Turn(Question(looked), state)
     return ratio > _UNLIKE
 
@@ -96,6 +97,7 @@ def _are_unlike(task: Task, track: Track, state: State) -> Generator[Turn, Any, 
 def _anchor(task: Task, track: Track, state: State, epoch: Epoch) -> Generator[Turn, Any, FloatArray]:
     """The mean slope of the loss over all rows where a round begins: a pass."""
     point = track.chosen.point.at(track.theta)
-    batch: Batch = yield Turn(Question(MiniBatch(task.problem.loss, point, task.views, task.walk)), state)
+    asked = MiniBatch(task.problem.loss, point, task.views, task.walk, task.folds)
+    batch: Batch = yield Turn(Question(asked), state)
     epoch.passes += 1
     return np.asarray(batch.gradient / task.weights[:, None])

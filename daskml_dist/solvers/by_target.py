@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from daskml_dist.kernels import Point, View
-from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
+from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State
 from daskml_dist.solvers.joined import joined_point, joined_progress
-from daskml_dist.solvers.together import Member, at_once, in_turn
+from daskml_dist.solvers.together import Member, at_once, held, in_turn, noted
 
 A = TypeVar("A")
 
@@ -25,40 +25,20 @@ def by_target(solver: Solver, problem: Problem, state: State | None = None) -> C
         return (yield from solver.solve(problem, state))
     targets = range(problem.targets)
     states = [_own(state, t) for t in targets]
-    members = [Member(_noted(solver, _one(problem, t), states, t), View(target=t)) for t in targets]
+    begun = [None if own.point is None else own for own in states]
+    talks = [solver.solve(_one(problem, t), begun[t]) for t in targets]
+    members = [Member(noted(talk, states, t), View(target=t)) for t, talk in enumerate(talks)]
     meeting = in_turn(members, at_once(solver, problem), 0 if state is None else state.passes)
-    reply: Any = None
-    while True:
-        try:
-            turn = meeting.send(reply)
-        except StopIteration as stop:
-            solutions: list[Solution] = [one.solution for one in stop.value.judged]
-            end = _joined(states, stop.value.state.passes)
-            break
-        reply = yield Turn(turn.question, _joined(states, turn.state.passes))
+    met = yield from held(meeting, lambda own: _joined(states, own.passes))
+    solutions = [one.solution for one in met.judged]
     notes = {f"{note} (target {t})": None for t, one in enumerate(solutions) for note in one.notes}
-    return Solution(end, all(one.converged for one in solutions), notes=tuple(notes))
+    return Solution(met.state, all(one.converged for one in solutions), notes=tuple(notes))
 
 
 def _one(problem: Problem, t: int) -> Problem:
     """The problem of one target."""
     start = None if problem.start is None else _row(problem.start, t)
     return replace(problem, penalty=problem.penalty.of(t), targets=1, mean=problem.mean[[t]], start=start)
-
-
-def _noted(solver: Solver, problem: Problem, states: list[State], t: int) -> Conversation:
-    """The conversation about one target, each state of which is taken note of."""
-    conversation = solver.solve(problem, None if states[t].point is None else states[t])
-    reply: Any = None
-    while True:
-        try:
-            turn = conversation.send(reply)
-        except StopIteration as stop:
-            solution: Solution = stop.value
-            states[t] = solution.state
-            return solution
-        states[t] = turn.state
-        reply = yield turn
 
 
 def _joined(states: Sequence[State], passes: int) -> State:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from daskml_dist.kernels import View
-from daskml_dist.solvers._base import Conversation, Problem, Solution, State, Turn
+from daskml_dist.solvers._base import Conversation, Problem, Solution, State
 from daskml_dist.solvers.descent import Policy, descend
 from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.metric import Metric
-from daskml_dist.solvers.together import Member, in_turn
+from daskml_dist.solvers.together import Member, held, in_turn
 from daskml_dist.solvers.verified_model import one_model
 
 _LEAST_TOL = 1e-13  # so that rounds are made as long as they gain something
@@ -36,19 +35,11 @@ def corrected(
         talk = descend(own, policy, Metric.of(np.eye(own.parameters)), State(), one_model(state.point, k))
         members.append(Member(talk, view))
     meeting = in_turn(members, len(members))
-    reply: Any = None
-    while True:
-        try:
-            turn = meeting.send(reply)
-        except StopIteration as stop:
-            solutions: list[Solution] = [one.solution for one in stop.value.judged]
-            passes = state.passes + stop.value.state.passes
-            break
-        reply = yield Turn(turn.question, replace(state, passes=state.passes + turn.state.passes))
+    met = yield from held(meeting, lambda own: replace(state, passes=state.passes + own.passes))
+    solutions = [one.solution for one in met.judged]
     points = [one.state.point for one in solutions if one.state.point is not None]
     reports = [one.state.progress for one in solutions if one.state.progress is not None]
     progress = reports[0] if len(reports) == 1 else joined_progress(reports)
     told = tuple(dict.fromkeys(note for one in solutions for note in one.notes))
-    progress = replace(progress, gap=float(progress.gap))
-    end = replace(state, passes=passes, point=joined_point(points), progress=progress)
+    end = replace(met.state, point=joined_point(points), progress=progress)
     return Solution(end, not notes and not told, notes=(*notes, *told))

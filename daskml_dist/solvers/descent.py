@@ -351,7 +351,7 @@ def _finished(
         return Solution(state, True, here.hessian)
     before, after = proof.gap(here.value), proof.gap_after_step(here.value)
     least = max(here.value - before.value, 0.0)  # F at the end of the step is not below this
-    relative = after.value / scale_of(least, null_value)
+    relative = float(after.value / scale_of(least, null_value))
     if not after.value < before.value or not relative < state.progress.gap:
         return Solution(state, True, here.hessian)
     progress = replace(state.progress, gap=relative, gap_kind=after.kind)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_solve, cholesky
+from scipy.linalg import cho_solve
 
+from daskml_dist.kernels import lifted_cholesky
 from daskml_dist.types import AnyArray, FloatArray
 
 _MEMORY = 20
-_SHIFTS = (0.0, *(10.0**-k for k in range(13, -1, -1)))
 
 
 @final
@@ -38,20 +38,9 @@ class Metric:
     @classmethod
     def of(cls, matrix: FloatArray) -> Metric:
         """The metric of a positive semi-definite matrix; null directions get a small ridge."""
-        q = matrix.shape[0]
-        diagonal = np.diag(matrix)
-        scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-        scaled = matrix / np.outer(scale, scale)
-        for shift in _SHIFTS:
-            try:
-                factor = cholesky(scaled + shift * np.eye(q), lower=True, check_finite=False)
-            except LinAlgError:
-                continue
-            if np.diag(factor).min() > 1e-7:  # squared: where float64 sees the direction at all
-                break
-        else:
-            factor = np.eye(q)
-        return cls(scale, factor, np.empty((0, q)), np.empty((0, q)))
+        scale, factor = lifted_cholesky(matrix)
+        none = np.empty((0, scale.size))
+        return cls(scale, factor, none, none)
 
     @classmethod
     def diagonal(cls, diagonal: FloatArray) -> Metric:

@@ -20,6 +20,7 @@ from daskml_dist.solvers.served_steps import parameter_server
 from daskml_dist.solvers.synchronous import LEAST_ROWS, MOST_STEPS, Task, synchronous
 from daskml_dist.solvers.track import Epoch, Track, reported
 from daskml_dist.solvers.verified_model import verified_model
+from daskml_dist.splits import Folds
 from daskml_dist.types import FloatArray
 
 #: how nodes work together in an epoch
@@ -29,6 +30,7 @@ STRATEGIES = {
     "parameter_server": parameter_server,
 }
 _DONE = "done"  # of a state whose epochs are over
+_DIVERGED = "diverged"
 _LEAST_RATE = 1e-6  # of an adaptive schedule: what is below ends the descent
 
 
@@ -59,6 +61,7 @@ class StochasticGradient(Solver):
     staleness : how many steps nodes of a parameter server may part; infinite for any.
     servers : over how many of them the parameters are spread at most.
     asked : the problems, all of them over the same rows, and how each sees them.
+    folds : of the splits that the views speak of, or None.
     """
 
     strategy: str = "synchronous"
@@ -78,16 +81,22 @@ class StochasticGradient(Solver):
     staleness: float = 3.0
     servers: int = 1
     asked: tuple[tuple[Problem, View], ...] = ()
+    folds: Folds | None = None
     name: ClassVar[str] = "sgd"
     needs: ClassVar[frozenset[str]] = frozenset({"loss without a scale"})
     many_targets: ClassVar[bool] = True
 
     @property
     def mark(self) -> str:
-        return repr(replace(self, asked=(), epochs=0))
+        return repr(replace(self, asked=(), folds=None, epochs=0))
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
-        problems, views = zip(*(self.asked or ((problem, View()),)), strict=True)
+        solver = self if self.asked else replace(self, asked=((problem, View()),))
+        return (yield from solver.ended((yield from solver.descended(state))))
+
+    def descended(self, state: State | None = None) -> Conversation:
+        """The epochs alone: the last state, which nobody has verified; see ``has_diverged``."""
+        problems, views = zip(*self.asked, strict=True)
         task, track, state = yield from self._begun(problems, views, state)
         last = track.epochs + 1 if self.once else self.epochs
         converged, note = bool(state.numbers.get(_DONE)), ""
@@ -97,6 +106,7 @@ class StochasticGradient(Solver):
             if epoch.diverged:
                 note = _diverged(task, epoch)
                 state = replace(state, point=epoch.kept, passes=state.passes + epoch.passes)
+                state = replace(state, numbers={**state.numbers, _DIVERGED: 1.0})
                 break
             progress = epoch.progress(float(np.linalg.norm(track.theta - before.theta)))
             point = track.model(task.stepping.optimizer)
@@ -108,23 +118,18 @@ class StochasticGradient(Solver):
             state = track.state(point, state.passes, progress)
         if not (converged or note or self.once or self.tol is None):
             note = _unfinished(self.epochs)
-        return (yield from self._ended(problems, views, state, converged, (note,) if note else ()))
+        return Solution(state, converged, notes=(note,) if note else ())
 
-    def _ended(
-        self,
-        problems: tuple[Problem, ...],
-        views: tuple[View, ...],
-        state: State,
-        converged: bool,
-        notes: tuple[str, ...],
-    ) -> Conversation:
+    def ended(self, found: Solution) -> Conversation:
         """What is left to do after the last epoch."""
+        problems, views = zip(*self.asked, strict=True)
+        state, notes = found.state, found.notes
         if self.once:
             return Solution(replace(state, progress=reported(state)), not notes, notes=notes)
-        state = replace(state, numbers={**state.numbers, _DONE: float(converged)})
+        state = replace(state, numbers={**state.numbers, _DONE: float(found.converged)})
         if self.corrections:
             return (yield from corrected(problems, views, state, self.corrections, notes))
-        return (yield from verified_model(problems, views, state, converged or self.tol is None, notes))
+        return (yield from verified_model(problems, views, state, found.converged or self.tol is None, notes))
 
     def _begun(
         self, problems: tuple[Problem, ...], views: tuple[View, ...], state: State | None
@@ -135,7 +140,7 @@ class StochasticGradient(Solver):
         weights = np.array([problem.weight_sum for problem in problems])
         walk = Walk(first.seed, shuffle=self.shuffle, held=self.held)
         if self.held:
-            told: FloatArray = yield Turn(Question(Left(views, walk)), known)
+            told: FloatArray = yield Turn(Question(Left(views, walk, self.folds)), known)
             weights = _enough(told)
         if known.point is None:
             known = yield from self._started(problems, views, known)
@@ -154,6 +159,7 @@ class StochasticGradient(Solver):
             self.once,
             self.local_steps,
             self.control_variates,
+            self.folds,
             Consistency(self.staleness),
             self.servers,
         )
@@ -167,7 +173,8 @@ class StochasticGradient(Solver):
         if rule is not None:
             plain = _plain(problems)
             walk = Walk(first.seed, parts=max(min(first.rows // LEAST_ROWS, MOST_STEPS), 1))
-            batch: Batch = yield Turn(Question(MiniBatch(first.loss, plain.point, views, walk)), known)
+            asked = MiniBatch(first.loss, plain.point, views, walk, self.folds)
+            batch: Batch = yield Turn(Question(asked), known)
             there = batch.weight_sum > 0.0
             value = float(np.sum(batch.value[there] / batch.weight_sum[there]))
             value += float(np.sum(first.penalty.value(plain.point.w)))
@@ -197,6 +204,11 @@ class StochasticGradient(Solver):
         if "no_improvement" in track.memory.numbers:  # an adaptive rate falls instead
             return track, rule.rate(track.memory) <= _LEAST_RATE
         return track, track.failed >= self.patience
+
+
+def has_diverged(state: State) -> bool:
+    """Whether the descent was given up, because the objective rose far above where it began."""
+    return bool(state.numbers.get(_DIVERGED))
 
 
 def _plain(problems: tuple[Problem, ...]) -> Chosen:

@@ -12,6 +12,7 @@ from daskml_dist.kernels import Batch, MiniBatch, Question, Stepping, View, Walk
 from daskml_dist.parameter_server import Consistency
 from daskml_dist.solvers._base import Problem, State, Turn
 from daskml_dist.solvers.track import Epoch, Track
+from daskml_dist.splits import Folds
 from daskml_dist.types import FloatArray
 
 MOST_STEPS = 128  # of an epoch: a round takes some 20 ms on a cluster, and gains hardly anything beyond
@@ -36,7 +37,7 @@ class Task:
     automatic : whether the choice from the sample says how long steps are.
     average : see ``StochasticGradient``.
     rows_a_step : of all nodes together, or None.
-    local_steps, control_variates : see ``StochasticGradient``.
+    local_steps, control_variates, folds : see ``StochasticGradient``.
     once : whether other data come after this epoch, so that the average goes on.
     consistency, servers : of servers of parameters.
     """
@@ -52,6 +53,7 @@ class Task:
     once: bool
     local_steps: int | None = None
     control_variates: bool | str = "auto"
+    folds: Folds | None = None
     consistency: Consistency = Consistency(0)
     servers: int = 1
 
@@ -87,6 +89,12 @@ class Task:
             track = replace(track, theta=theta, memory=memory, seen=seen)
             return self.averaged(track, self.stepping.optimizer.model(memory, theta))
 
+    def turned(self, track: Track, epoch: Epoch) -> Track:
+        """The track after an epoch of steps that met all rows, with what they tell together."""
+        whole = self.automatic and self.average == "auto" and not self.once and not epoch.diverged
+        found = epoch.turned() if whole else None
+        return track if found is None else replace(track, theta=found, mean=found)
+
     def averaged(self, track: Track, theta: FloatArray) -> Track:
         """The track with one more iterate in its average, if that is one of those that count."""
         if self.average == "auto":
@@ -104,14 +112,15 @@ def synchronous(task: Task, track: Track, state: State) -> Steps:
     for r in range(R):
         theta = optimizer.at(track.memory, track.theta)
         walk = replace(task.walk, epoch=int(track.epochs), part=r, parts=R)
-        question = MiniBatch(task.problem.loss, template.at(theta), task.views, walk)
+        question = MiniBatch(task.problem.loss, template.at(theta), task.views, walk, task.folds)
         batch: Batch = yield Turn(Question(question), state)
         gradient = task.slopes(batch, theta, R)
         epoch.add(batch, gradient, task.stepping.preconditioned(gradient), task.stepping.penalties(theta))
+        epoch.places += theta
         if epoch.diverged:
             break
         track = task.stepped(track, gradient, task.rows / R)
         if (r + 1) % max(R // _PIECES, 1) == 0:
             epoch.keep(track.model(optimizer))
             state = replace(begun, point=epoch.kept)  # what else it knows is of the beginning of the epoch
-    return track, epoch
+    return task.turned(track, epoch), epoch

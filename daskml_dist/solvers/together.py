@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
@@ -83,6 +83,32 @@ def in_turn(members: Sequence[Member], room: int, passes: int = 0) -> ManyConver
         judged += met.judged
         state = met.state
     return Meeting(judged, state)
+
+
+def held(meeting: ManyConversation, known: Callable[[State], State]) -> ManyConversation:
+    """Hold a meeting as one conversation among others, with what is ``known`` in all of it as its state."""
+    reply: Any = None
+    while True:
+        try:
+            turn = meeting.send(reply)
+        except StopIteration as stop:
+            met: Meeting = stop.value
+            return replace(met, state=known(met.state))
+        reply = yield replace(turn, state=known(turn.state))
+
+
+def noted(conversation: Conversation, states: list[State], place: int) -> Conversation:
+    """The conversation, each state of which is taken note of in a list."""
+    reply: Any = None
+    while True:
+        try:
+            turn = conversation.send(reply)
+        except StopIteration as stop:
+            solution: Solution = stop.value
+            states[place] = solution.state
+            return solution
+        states[place] = turn.state
+        reply = yield turn
 
 
 class _Seat:

@@ -19,6 +19,7 @@ A = TypeVar("A")
 
 _FAR = 10.0  # times what was known at the start: an objective that stays above has diverged
 _IN_A_ROW = 5
+_SETTLED = 0.5  # of the size that independent noise has: a mean gradient up to which steps have settled
 _PREFIX = "optimizer."
 SERVED = "served."  # before the names of what servers have counted
 _NUMBERS = ("seen", "averaged", "epochs", "best_loss", "failed")
@@ -122,7 +123,7 @@ class Epoch:
         self.weight = np.zeros(len(track.theta))
         self.penalty = 0.0
         self.batches, self.noise = 0, 0.0
-        self.gradient = np.zeros_like(track.theta)
+        self.gradient, self.places = np.zeros_like(track.theta), np.zeros_like(track.theta)
         self.passes = 1  # over all rows
         self.diverged = False
         self.distance = 0.0  # squared, of the last move of a whole round
@@ -144,6 +145,22 @@ class Epoch:
         self._high = 0 if objective <= _FAR * self.start_value else self._high + 1
         broken = not np.isfinite(objective) or not np.isfinite(preconditioned).all()
         self.diverged = broken or self._high >= self.in_a_row
+
+    def turned(self) -> FloatArray | None:
+        """(K, q) the mean of the places where gradients were taken, less the mean gradient in the metric.
+
+        All rows were met once, so that the noise of the steps is not in the mean gradient: it is that of F
+        at the mean place, but for how F bends on the way there. None without a matrix for a metric, and where
+        the mean gradient is not far below what independent noise would make of it: then the steps
+        have not settled, and how F bends is known too little.
+        """
+        if self.inverse.ndim != 3 or not self.batches:
+            return None
+        gradient = self.gradient / self.batches
+        step = np.einsum("kij,kj->ki", self.inverse, gradient)
+        if not self.batches**2 * float(np.sum(gradient * step)) <= _SETTLED * self.noise:
+            return None
+        return np.asarray(self.places / self.batches - step)
 
     def moved(self, step: FloatArray) -> None:
         """Take note of the last move of a model that is an average over nodes, in their metric."""

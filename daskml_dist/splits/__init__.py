@@ -1,6 +1,7 @@
 """Splits: rules for which rows are tested and which are trained on."""
 
 from daskml_dist.splits._base import Asks, Folds, Split, Tally
+from daskml_dist.splits._settled import numbered
 from daskml_dist.splits.group_k_fold import GroupKFold
 from daskml_dist.splits.holdout import Holdout
 from daskml_dist.splits.k_fold import KFold
@@ -21,4 +22,5 @@ __all__ = [
     "StratifiedKFold",
     "Tally",
     "TimeSeriesSplit",
+    "numbered",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -21,9 +22,10 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import MiniBatch, Point, Question, Sweep, View, Walk, answer
 from daskml_dist.linear_model import LinearSVC, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
 from daskml_dist.losses import Hinge, Logistic, Loss, Squared
-from daskml_dist.optimizers import Adam, Momentum
+from daskml_dist.optimizers import Adam, Momentum, Optimizer
 from daskml_dist.types import Chunk
 from tests.linear_model.problems import chunked
+from tests.optimizers.test_every_optimizer import EXAMPLES, SCHEDULES
 
 P = 8
 N = 9_000  # a thousand rows a parameter
@@ -88,7 +90,7 @@ def fitted(loss: str, kind: str, pieces: int = 3, n: int = N, **settings: Any) -
 def test_one_epoch_and_three(loss: str, kind: str) -> None:
     once, near = fitted(loss, kind, max_iter=1)
     thrice, nearer = fitted(loss, kind, max_iter=3)
-    assert near < 1e-3 and nearer < (2e-4 if loss == "hinge" else 1e-4)
+    assert near < (1e-3 if loss == "hinge" else 5e-5) and nearer < (1e-4 if loss == "hinge" else 1e-5)
     assert (once.n_iter_, once.n_passes_, thrice.n_iter_, thrice.n_passes_) == (1, 2, 3, 4)
     for model, excess in ((once, near), (thrice, nearer)):
         assert model.gap_ > 0.5 * excess
@@ -97,8 +99,8 @@ def test_one_epoch_and_three(loss: str, kind: str) -> None:
 
 
 def test_one_percent_of_positives() -> None:
-    assert fitted("log_loss", "rare", n=40_000, max_iter=1)[1] < 1e-3
-    assert fitted("log_loss", "rare", n=40_000, max_iter=3)[1] < 2e-4
+    assert fitted("log_loss", "rare", n=40_000, max_iter=1)[1] < 5e-4
+    assert fitted("log_loss", "rare", n=40_000, max_iter=3)[1] < 5e-5
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -328,6 +330,20 @@ def test_a_model_that_goes_on_is_saved(tmp_path: Any) -> None:
     for one in (model, again):
         one.partial_fit(X[1_000:], y[1_000:])
     assert again.coef_.tobytes() == model.coef_.tobytes()
+
+
+def test_every_optimizer_is_saved_with_its_schedule(tmp_path: Any) -> None:
+    X, _, y = rows("iid", 200)
+    model = SGDRegressor(optimizer=EXAMPLES[0], max_iter=1, tol=None, verbose=0).fit(X, y)
+    rules = [replace(rule, learning_rate=s) for rule in EXAMPLES if has_rate(rule) for s in SCHEDULES]
+    for rule in [*EXAMPLES, *rules]:
+        daskml_dist.save(model.set_params(optimizer=rule), tmp_path / "model", overwrite=True)
+        assert daskml_dist.load(tmp_path / "model").optimizer == rule
+
+
+def has_rate(rule: Optimizer) -> bool:
+    """Whether its learning rate is its own."""
+    return any(field.name == "learning_rate" for field in fields(rule))
 
 
 def test_a_first_batch_without_a_class() -> None:
