@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.kernels import Directions
 from daskml_dist.parameter_server import Counts, Descent, Held, Kept, Message, Served, ServerReport, node
-from daskml_dist.types import Chunk
+from daskml_dist.types import Chunk, FloatArray
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
@@ -58,6 +60,13 @@ def run_node(
             answers = line.ask(message)
 
 
+def _whole(reports: Sequence[ServerReport], clock: int) -> FloatArray:
+    """The direction of a clock, of all ranges; zeros where it was not applied any more."""
+    nothing = [np.zeros_like(report.places) for report in reports]
+    parts = [report.directions.get(clock, zero) for report, zero in zip(reports, nothing, strict=True)]
+    return np.concatenate(parts, axis=1)
+
+
 def served(descent: Descent, nodes: int, reports: Sequence[ServerReport], more: Counts) -> Served:
     """What all servers say together.
 
@@ -77,6 +86,8 @@ def served(descent: Descent, nodes: int, reports: Sequence[ServerReport], more: 
     return Served(
         Held.side_by_side([report.held for report in reports]),
         tuple(first.batches[clock] for clock in clocks),
+        tuple(_whole(reports, clock) for clock in clocks),
+        np.concatenate([report.places for report in reports], axis=1),
         tuple(first.penalties.get(clock, 0.0) for clock in clocks),
         finite,
         tuple(report.digest for report in reports),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -24,17 +23,17 @@ from daskml_dist.linear_model._base import (
     seed_of,
 )
 from daskml_dist.linear_model._rates import candidates_of, is_search, results_of, rule_of_folds, with_rate
+from daskml_dist.linear_model._served import served_counts, staleness_of, warn_of_loss
 from daskml_dist.losses import Loss
 from daskml_dist.optimizers import SGD, Averaging, Optimizer
 from daskml_dist.optimizers.schedules import Adaptive, Constant, InverseScaling, Optimal, Schedule
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
-from daskml_dist.solvers import SERVED, STALENESS, STRATEGIES, RateSearch, State, StochasticGradient
+from daskml_dist.solvers import STRATEGIES, RateSearch, State, StochasticGradient
 from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray
 
 _PENALTIES = ("l2", "l1", "elasticnet", None)
 _SAMPLE_TOL = 1e-9  # to which data are solved that are in the sample as a whole
-_CONSISTENCIES = {"bulk_synchronous": 0.0, "stale_synchronous": 3.0, "asynchronous": np.inf}
 _RATES = ("auto", "constant", "optimal", "invscaling", "adaptive")
 
 
@@ -95,7 +94,7 @@ class StochasticModel(LinearModel):
         self._refuse_unknown("strategy", tuple(STRATEGIES))
         self._refuse_unknown("loss", tuple(self._losses))
         self._refuse_rounds()
-        self._staleness()
+        staleness_of(self)
         if not 0.0 < self.validation_fraction < 1.0:
             raise UnsupportedParameter(
                 f"{type(self).__name__}(validation_fraction={self.validation_fraction!r}): expected a number "
@@ -134,35 +133,6 @@ class StochasticModel(LinearModel):
                 f"{name}(loss={self.loss!r}, correction_rounds={self.correction_rounds!r}): Newton's method "
                 "needs a loss without kinks. Use correction_rounds=0, or the square of the loss."
             )
-
-    def _staleness(self) -> float:
-        """How many steps nodes of a parameter server may part."""
-        name = type(self).__name__
-        self._refuse_unknown("consistency", tuple(_CONSISTENCIES))
-        refuse_other_types(self, dict.fromkeys(("staleness", "servers"), int | np.integer), "a whole number")
-        refuse_outside(self, "servers", 1)
-        changed = self.consistency != "stale_synchronous" or self.staleness is not None or self.servers != 1
-        if self.strategy != "parameter_server":
-            if changed:
-                raise UnsupportedCombination(
-                    f"{name}(strategy={self.strategy!r}) has no servers of parameters. Leave consistency, "
-                    "staleness and servers at their defaults, or use strategy='parameter_server'."
-                )
-            return 0.0
-        if is_search(self):
-            raise UnsupportedCombination(
-                f"{name}(strategy='parameter_server') takes one eta0; given were several. Choose among them with "
-                "strategy='synchronous' first: eta0_ is the best."
-            )
-        if self.staleness is None:
-            return _CONSISTENCIES[self.consistency]
-        refuse_outside(self, "staleness", 0)
-        if self.consistency != "stale_synchronous":
-            raise UnsupportedCombination(
-                f"{name}(consistency={self.consistency!r}, staleness={self.staleness!r}): only "
-                "'stale_synchronous' has a staleness. Leave staleness=None, or use that."
-            )
-        return float(self.staleness)
 
     def _refuse_unknown(self, name: str, known: tuple[Any, ...]) -> None:
         given = getattr(self, name)
@@ -275,7 +245,7 @@ class StochasticModel(LinearModel):
             local_steps=None if self.local_steps is None else int(self.local_steps),
             control_variates=self.control_variates,
             corrections=0 if once else int(self.correction_rounds),
-            staleness=self._staleness(),
+            staleness=staleness_of(self),
             servers=int(self.servers),
         )
 
@@ -338,18 +308,7 @@ class StochasticModel(LinearModel):
         self.__dict__.pop("served_", None)
         if self.strategy == "parameter_server":
             self.served_ = served_counts(numbers)
-            self._warn_of_loss()
-
-    def _warn_of_loss(self) -> None:
-        """Say so where nodes and servers were lost together."""
-        if self.served_["went_back"]:
-            warnings.warn(
-                f"Nodes and servers of parameters were lost together {self.served_['went_back']} time(s), so "
-                "that training went back to the checkpoint of the epoch, and made its steps "
-                "again. Nothing is lost but time.",
-                UserWarning,
-                stacklevel=5,
-            )
+            warn_of_loss(self.served_)
 
     def _given_start(self, coef: Any, intercept: Any) -> Point | None:
         """The start that ``fit`` is given, or that of the last fit."""
@@ -390,12 +349,3 @@ def remembered(kept: Mapping[str, Any], intercept: bool) -> State:
     return State(
         0, Point(point["w"], point["b"], point["centre"], intercept), None, kept["arrays"], kept["numbers"]
     )
-
-
-def served_counts(numbers: Mapping[str, float]) -> dict[str, Any]:
-    """What servers of parameters have counted, by name; pulls by their staleness."""
-    own = {name.removeprefix(SERVED): int(n) for name, n in numbers.items() if name.startswith(SERVED)}
-    stale = {name: own.pop(name) for name in [name for name in own if name.startswith(STALENESS)]}
-    by_staleness = {int(name.removeprefix(STALENESS)): pulls for name, pulls in stale.items()}
-    names = ("pushes", "duplicates", "largest_staleness", "released", "restored", "went_back", "nbytes")
-    return {name: own.get(name, 0) for name in names} | {"staleness": dict(sorted(by_staleness.items()))}

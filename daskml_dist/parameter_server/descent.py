@@ -145,6 +145,8 @@ class Served:
     ----------
     held : what the servers hold at the end.
     batches : (2, K) weights and losses of the rows of each clock, taken where they were stepped from.
+    directions : (K, q) the mean direction of all nodes at each clock.
+    places : (K, q) the sum over clocks of where these were followed.
     penalties : where the steps of each clock were made.
     finite : whether all pushes were; if not, the descent ended there.
     digests : the hash of the last version of each server, which all nodes have seen.
@@ -153,6 +155,8 @@ class Served:
 
     held: Held
     batches: tuple[FloatArray, ...]
+    directions: tuple[FloatArray, ...]
+    places: FloatArray
     penalties: tuple[float, ...]
     finite: bool
     digests: tuple[int, ...]

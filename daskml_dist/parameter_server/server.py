@@ -29,6 +29,8 @@ class ServerReport:
 
     held: Held
     batches: Mapping[int, FloatArray]
+    directions: Mapping[int, FloatArray]
+    places: FloatArray
     penalties: Mapping[int, float]
     finite: bool
     digest: int
@@ -49,6 +51,8 @@ class Server:
         self._counting = set(range(nodes))  # the nodes whose clocks are not released
         self._waiting: dict[int, list[Push]] = {}  # pushes of clocks that are not whole
         self._batches: dict[int, ExactSum] = {}
+        self._directions: dict[int, FloatArray] = {}  # of clocks, the mean of those of all nodes
+        self._places = np.zeros_like(terms.held.theta)  # summed up likewise, where directions were followed
         self._penalties: dict[int, float] = {}
         self._staleness: Counter[int] = Counter()
         self._pushes, self._duplicates, self._released, self._bytes = 0, 0, 0, 0
@@ -132,7 +136,10 @@ class Server:
         terms = self.terms
         seen = self.held.seen + terms.rows
         rate = None if terms.rate is None else terms.rate(terms.rows, seen)
-        self._apply(direction.value(), rate, seen)
+        whole = direction.value()
+        self._directions[pushes[0].clock] = whole
+        self._places = self._places + self._version.theta
+        self._apply(whole, rate, seen)
 
     def _apply_now(self, push: Push) -> None:
         """A step by what one node pushed: one of as many as there are nodes, shorter where it is staler."""
@@ -141,6 +148,9 @@ class Server:
         stale = self.number - push.read
         parts = max(self.nodes, 1 + stale)
         seen = self.held.seen + terms.rows / self.nodes
+        known = self._directions.get(push.clock, 0.0)
+        self._directions[push.clock] = known + push.direction / self.nodes
+        self._places = self._places + self._version.theta / self.nodes
         if terms.rate is None:
             self._apply(push.direction * (self.nodes / parts), None, seen)
         else:
@@ -170,5 +180,12 @@ class Server:
         counts = Counts(self._pushes, self._duplicates, dict(self._staleness), self._released, self._bytes)
         batches = {clock: total.value() for clock, total in self._batches.items()}
         return ServerReport(
-            self.held, batches, dict(self._penalties), self.finite, self._version.digest, counts
+            self.held,
+            batches,
+            dict(self._directions),
+            self._places,
+            dict(self._penalties),
+            self.finite,
+            self._version.digest,
+            counts,
         )

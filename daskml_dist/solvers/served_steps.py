@@ -12,6 +12,7 @@ from daskml_dist.parameter_server import Counts, Descent, Held, Served
 from daskml_dist.solvers._base import State, Turn
 from daskml_dist.solvers.synchronous import Steps, Task
 from daskml_dist.solvers.track import Epoch, Track
+from daskml_dist.types import FloatArray
 
 STALENESS = "staleness_"  # before a number of clocks, of the number of pulls that were so stale
 _KEPT_BYTES = 1 << 26  # of the pushes that a node keeps, at most: then servers go into a checkpoint
@@ -23,15 +24,13 @@ def parameter_server(task: Task, track: Track, state: State) -> Steps:
     epoch, track, begun = Epoch(track, state.point), task.begun(track), state
     for first, last in _between_checkpoints(task, track):
         served: Served = yield Turn(_descent(task, track, first, last), state)
-        _note(epoch, served)
-        before = track.mean if track.averaged else track.theta
+        _note(epoch, track, served)
         if epoch.diverged:
             break
         track = _moved(track, served)
-        epoch.moved((track.mean if track.averaged else track.theta) - before)
         epoch.keep(track.model(task.stepping.optimizer))
         state = replace(begun, point=epoch.kept)
-    return track, epoch
+    return task.turned(track, epoch), epoch
 
 
 def _between_checkpoints(task: Task, track: Track) -> Iterator[tuple[int, int]]:
@@ -63,14 +62,24 @@ def _descent(task: Task, track: Track, first: int, last: int) -> Descent:
     )
 
 
-def _note(epoch: Epoch, served: Served) -> None:
+def _note(epoch: Epoch, track: Track, served: Served) -> None:
     """Tell the epoch what each clock has told."""
-    zero = np.zeros_like(served.held.theta)
-    for (weight, value), penalty in zip(served.batches, served.penalties, strict=True):
-        epoch.add(Batch(weight, value, zero), zero, zero, penalty)
-        if epoch.diverged:
-            return
+    told = zip(served.batches, served.directions, served.penalties, strict=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for (weight, value), direction, penalty in told:
+            epoch.add(Batch(weight, value, direction), _slope(track, direction), direction, penalty)
+            if epoch.diverged:
+                return
+        epoch.places += served.places
     epoch.diverged = not served.finite
+
+
+def _slope(track: Track, direction: FloatArray) -> FloatArray:
+    """The slope of F that a direction is made of."""
+    metric = track.chosen.metric
+    if metric.ndim == 3:
+        return np.asarray(np.einsum("kij,kj->ki", metric, direction))
+    return metric * direction if metric.size else direction
 
 
 def _moved(track: Track, served: Served) -> Track:
