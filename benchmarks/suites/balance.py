@@ -62,7 +62,8 @@ def run(options: Options) -> list[Table]:
     table.notes += [
         f"{CHUNKS} chunks a worker of 1 thread; the slow one runs for 15 ms and stops for 45 ms, in turns.",
         "imbalance: the longest busy time of a worker over the mean. Medians over passes before and after.",
-        "re-plan: the time in which chunks moved, for which the pass waits. 4 workers share the 2 cores.",
+        "re-plan: the time in which chunks moved, for which the pass waits.",
+        "4 workers share 2 cores here: their speeds change with the plan, and with them what was expected.",
     ]
     return [table]
 
