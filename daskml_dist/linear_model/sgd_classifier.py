@@ -81,7 +81,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         unlike.
     correction_rounds : Newton steps at the end, to the optimum; for losses without kinks.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
-    cv : which rows are held out to choose among several ``eta0``: a number of stratified folds, 5 where
+    eta0_cv : which rows are held out to choose among several ``eta0``: a number of stratified folds, 5 where
         None; or KFold, StratifiedKFold or TimeSeriesSplit of ``daskml_dist.model_selection`` or of
         scikit-learn.
 
@@ -143,18 +143,18 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         control_variates: Any = "auto",
         correction_rounds: int = 0,
         optimizer: Optimizer | None = None,
-        cv: Any = None,
+        eta0_cv: Any = None,
         scheduler: Any = None,
         checkpoint: str | None = None,
     ) -> None:
-        self.alpha, self.loss, self.penalty, self.fit_intercept = alpha, loss, penalty, fit_intercept
-        self.max_iter, self.tol, self.shuffle, self.verbose, self.eta0 = max_iter, tol, shuffle, verbose, eta0
-        self.l1_ratio, self.random_state, self.learning_rate = l1_ratio, random_state, learning_rate
-        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
-        self.validation_fraction, self.strategy, self.warm_start = validation_fraction, strategy, warm_start
-        self.class_weight, self.average, self.control_variates = class_weight, average, control_variates
-        self.batch_size, self.correction_rounds, self.local_steps = batch_size, correction_rounds, local_steps
-        self.cv, self.optimizer, self.checkpoint, self.scheduler = cv, optimizer, checkpoint, scheduler
+        self.alpha, self.penalty, self.fit_intercept, self.l1_ratio = alpha, penalty, fit_intercept, l1_ratio
+        self.loss, self.max_iter, self.learning_rate, self.verbose = loss, max_iter, learning_rate, verbose
+        self.tol, self.shuffle, self.random_state, self.power_t = tol, shuffle, random_state, power_t
+        self.early_stopping, self.eta0, self.validation_fraction = early_stopping, eta0, validation_fraction
+        self.class_weight, self.n_iter_no_change, self.warm_start = class_weight, n_iter_no_change, warm_start
+        self.strategy, self.batch_size, self.average, self.eta0_cv = strategy, batch_size, average, eta0_cv
+        self.local_steps, self.correction_rounds, self.optimizer = local_steps, correction_rounds, optimizer
+        self.checkpoint, self.control_variates, self.scheduler = checkpoint, control_variates, scheduler
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None

@@ -36,7 +36,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     random_state, learning_rate, eta0, power_t, n_iter_no_change, warm_start : see ``SGDClassifier``.
     average, strategy, batch_size, local_steps, control_variates : see ``SGDClassifier``.
     correction_rounds, optimizer, scheduler, checkpoint : see ``SGDClassifier``.
-    cv : the same; a number of folds means ``KFold``.
+    eta0_cv : the same; a number of folds means ``KFold``.
     early_stopping : whether rows are held out, and r2 on them says when to end.
     validation_fraction : how many, of each partition.
 
@@ -90,18 +90,18 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         control_variates: Any = "auto",
         correction_rounds: int = 0,
         optimizer: Optimizer | None = None,
-        cv: Any = None,
+        eta0_cv: Any = None,
         scheduler: Any = None,
         checkpoint: str | None = None,
     ) -> None:
-        self.loss, self.alpha, self.penalty, self.l1_ratio = loss, alpha, penalty, l1_ratio
-        self.max_iter, self.fit_intercept, self.shuffle, self.tol = max_iter, fit_intercept, shuffle, tol
-        self.verbose, self.epsilon, self.learning_rate, self.eta0 = verbose, epsilon, learning_rate, eta0
-        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
-        self.random_state, self.average, self.validation_fraction = random_state, average, validation_fraction
-        self.warm_start, self.correction_rounds, self.strategy = warm_start, correction_rounds, strategy
-        self.batch_size, self.control_variates, self.optimizer = batch_size, control_variates, optimizer
-        self.cv, self.local_steps, self.scheduler, self.checkpoint = cv, local_steps, scheduler, checkpoint
+        self.penalty, self.l1_ratio, self.alpha, self.fit_intercept = penalty, l1_ratio, alpha, fit_intercept
+        self.loss, self.epsilon, self.max_iter, self.tol, self.verbose = loss, epsilon, max_iter, tol, verbose
+        self.shuffle, self.learning_rate, self.random_state = shuffle, learning_rate, random_state
+        self.validation_fraction, self.eta0, self.early_stopping = validation_fraction, eta0, early_stopping
+        self.power_t, self.average, self.warm_start, self.strategy = power_t, average, warm_start, strategy
+        self.n_iter_no_change, self.local_steps, self.eta0_cv = n_iter_no_change, local_steps, eta0_cv
+        self.control_variates, self.batch_size, self.optimizer = control_variates, batch_size, optimizer
+        self.correction_rounds, self.checkpoint, self.scheduler = correction_rounds, checkpoint, scheduler
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None
