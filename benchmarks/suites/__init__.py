@@ -18,6 +18,7 @@ NAMES = (
     "step_rules",
     "layouts",
     "sgd",
+    "sgd_race",
     "minimax",
     "small_fit",
     "tasks_and_bytes",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -20,8 +24,22 @@ def prepare() -> None:
 
 def estimator(request: Request) -> Any:
     """The model that the request asks for."""
-    from daskml_dist.linear_model import LogisticRegression, LogisticRegressionCV, PoissonRegressor
+    from daskml_dist.linear_model import (
+        LogisticRegression,
+        LogisticRegressionCV,
+        PoissonRegressor,
+        SGDClassifier,
+    )
 
+    if request["family"] == "logistic, stochastic":
+        return SGDClassifier(
+            "log_loss",
+            alpha=request["alpha"],
+            max_iter=request["epochs"],
+            tol=None,
+            verbose=0,
+            **request["settings"],
+        )
     common = {"solver": request.get("solver", "auto"), "tol": request.get("tol", 1e-6), "verbose": 0}
     if request["family"] == "logistic, cross-validated":
         return LogisticRegressionCV(Cs=request["Cs"], cv=request["folds"], scoring="neg_log_loss", **common)
@@ -60,6 +78,35 @@ def grid_of(model: Any) -> Reply:
     }
 
 
+@dataclass
+class Asked:
+    """Rounds of questions, and steps that were made in them or by them."""
+
+    rounds: int = 0
+    steps: int = 0
+
+
+@contextmanager
+def counted() -> Iterator[Asked]:
+    """Count what a cluster is asked by all fits within: a minibatch is a step, local steps are several."""
+    from daskml_dist.cluster.on_dask import OnDask
+    from daskml_dist.kernels import LocalSteps, MiniBatch
+
+    seen, answer = Asked(), OnDask.answer
+
+    def counting(self: Any, question: Any) -> Any:
+        seen.rounds += 1
+        kernel = question.kernel
+        if isinstance(kernel, MiniBatch):
+            seen.steps += 1
+        elif isinstance(kernel, LocalSteps):
+            seen.steps += kernel.steps
+        return answer(self, question)
+
+    with mock.patch.object(OnDask, "answer", counting):
+        yield seen
+
+
 def in_memory(request: Request) -> Reply:
     """Threads of this process, on arrays in its memory."""
     folder = Path(request["folder"])
@@ -83,9 +130,10 @@ def on_cluster(request: Request) -> Reply:
         estimator(request).fit(X[:2000], y[:2000])
         cluster.count_tasks(client)
         model = estimator(request)
-        with measured(request, lambda: cluster.worker_pids(client)) as found:
+        with counted() as seen, measured(request, lambda: cluster.worker_pids(client)) as found:
             model.fit(X, y)
-        return {**found, **told(model), "tasks": cluster.tasks_so_far(client)}
+        steps = {"rounds": seen.rounds, "steps": seen.steps}
+        return {**found, **told(model), **steps, "tasks": cluster.tasks_so_far(client)}
 
 
 if __name__ == "__main__":

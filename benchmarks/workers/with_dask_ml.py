@@ -9,11 +9,27 @@ from unittest import mock
 import numpy as np
 from dask_ml.linear_model import LogisticRegression
 from dask_ml.model_selection import GridSearchCV
+from dask_ml.wrappers import Incremental
 from distributed import Client
 from sklearn.linear_model import LogisticRegression as InMemory
+from sklearn.linear_model import SGDClassifier
 
 from benchmarks.workers import on_cluster as cluster
 from benchmarks.workers.measure import Reply, Request, measured, serve
+
+
+class Incremented:
+    """dask-ml's Incremental around scikit-learn's SGDClassifier, so many times over the chunks."""
+
+    def __init__(self, epochs: int, alpha: float) -> None:
+        inner = SGDClassifier("log_loss", alpha=alpha, random_state=0)
+        self.epochs, self.outer = epochs, Incremental(inner, assume_equal_chunks=True)
+
+    def fit(self, X: Any, y: Any) -> None:
+        """An epoch after the other."""
+        for _ in range(self.epochs):
+            self.outer.partial_fit(X, y, classes=[0, 1])
+        self.best_estimator_ = self.outer.estimator_
 
 
 def estimator(request: Request) -> Any:
@@ -22,6 +38,8 @@ def estimator(request: Request) -> Any:
         inner = InMemory(solver=request["solver"], tol=request["tol"], max_iter=100_000)
         grid = {"C": request["Cs"]}
         return GridSearchCV(inner, grid, cv=request["folds"], scoring="neg_log_loss", refit=True)
+    if request["family"] == "logistic, stochastic":
+        return Incremented(request["epochs"], request["alpha"])
     tol = request["tol"]
     own = {"reltol": tol, "abstol": 1e-2 * tol} if request["solver"] == "admm" else None
     C = 1.0 / (request["alpha"] * request["rows"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, PoissonRegressor
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, PoissonRegressor, SGDClassifier
 
 from benchmarks.counting import evaluations
 from benchmarks.workers.measure import Reply, Request, measured, serve
@@ -16,6 +16,9 @@ from benchmarks.workers.ours import grid_of, inverse
 
 def estimator(request: Request) -> Any:
     """The model that the request asks for."""
+    if request["family"] == "logistic, stochastic":
+        alpha, epochs = request["alpha"], request["epochs"]
+        return SGDClassifier("log_loss", alpha=alpha, max_iter=epochs, tol=None, random_state=0)
     common = {"solver": request["solver"], "tol": request["tol"], "max_iter": 100_000}
     if request["family"] == "logistic, cross-validated":
         return LogisticRegressionCV(

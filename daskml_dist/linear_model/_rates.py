@@ -46,11 +46,11 @@ def candidates_of(model: Any) -> tuple[float, ...]:
 
 def rule_of_folds(model: Any, *, labels: bool) -> Split:
     """How rows are split to judge candidates."""
-    rule = spine.rule_of(model.cv, labels=labels)
+    rule = spine.rule_of(model.eta0_cv, labels=labels)
     if isinstance(rule, GroupKFold):
         raise UnsupportedParameter(
-            f"{type(model).__name__}(cv={model.cv!r}): fit takes no groups. Use KFold, or (train, test) "
-            "positions of rows for each split."
+            f"{type(model).__name__}(eta0_cv={model.eta0_cv!r}): fit takes no groups. Use KFold, or (train, "
+            "test) positions of rows for each split."
         )
     return rule
 

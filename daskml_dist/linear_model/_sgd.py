@@ -68,7 +68,7 @@ class StochasticModel(LinearModel):
     verbose: int
     scheduler: Any
     checkpoint: Checkpoint | str | None
-    cv: Any
+    eta0_cv: Any
     _losses: ClassVar[Mapping[str, Callable[[Any], Loss]]]
     _labels: ClassVar[bool]
 
@@ -107,10 +107,10 @@ class StochasticModel(LinearModel):
             candidates_of(self)
             return
         refuse_outside(self, "eta0", 0.0, strict=True)
-        if self.cv is not None:
+        if self.eta0_cv is not None:
             raise UnsupportedCombination(
-                f"{type(self).__name__}(cv={self.cv!r}, eta0={self.eta0!r}): there is nothing to choose. "
-                "Give several learning rates, as eta0=[0.01, 0.1, 1.0], or leave cv=None."
+                f"{type(self).__name__}(eta0_cv={self.eta0_cv!r}, eta0={self.eta0!r}): there is nothing to "
+                "choose. Give several learning rates, as eta0=[0.01, 0.1, 1.0], or leave eta0_cv=None."
             )
 
     def _refuse_rounds(self) -> None:

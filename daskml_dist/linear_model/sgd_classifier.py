@@ -87,7 +87,7 @@ class SGDClassifier(StochasticModel, LinearClassifier):
     staleness : with "stale_synchronous", how many steps workers may part; None for 3. 0 is bulk synchronous.
     servers : with "parameter_server", over how many servers the parameters are spread.
     optimizer : one of ``daskml_dist.optimizers`` in the place of ``learning_rate``, or None.
-    cv : which rows are held out to choose among several ``eta0``: a number of stratified folds, 5 where
+    eta0_cv : which rows are held out to choose among several ``eta0``: a number of stratified folds, 5 where
         None; or KFold, StratifiedKFold or TimeSeriesSplit of ``daskml_dist.model_selection`` or of
         scikit-learn.
 
@@ -154,19 +154,21 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         staleness: int | None = None,
         servers: int = 1,
         optimizer: Optimizer | None = None,
-        cv: Any = None,
+        eta0_cv: Any = None,
         scheduler: Any = None,
         checkpoint: Checkpoint | str | None = None,
     ) -> None:
-        self.alpha, self.loss, self.penalty, self.fit_intercept = alpha, loss, penalty, fit_intercept
-        self.max_iter, self.tol, self.shuffle, self.verbose, self.eta0 = max_iter, tol, shuffle, verbose, eta0
-        self.l1_ratio, self.random_state, self.learning_rate = l1_ratio, random_state, learning_rate
-        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
-        self.validation_fraction, self.strategy, self.warm_start = validation_fraction, strategy, warm_start
-        self.class_weight, self.average, self.control_variates = class_weight, average, control_variates
-        self.batch_size, self.correction_rounds, self.local_steps = batch_size, correction_rounds, local_steps
-        self.cv, self.optimizer, self.checkpoint, self.scheduler = cv, optimizer, checkpoint, scheduler
+        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
+        self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle
+        self.verbose, self.random_state, self.learning_rate = verbose, random_state, learning_rate
+        self.eta0, self.power_t, self.early_stopping = eta0, power_t, early_stopping
+        self.validation_fraction, self.n_iter_no_change = validation_fraction, n_iter_no_change
+        self.class_weight, self.warm_start, self.average = class_weight, warm_start, average
+        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
+        self.control_variates, self.correction_rounds = control_variates, correction_rounds
         self.consistency, self.staleness, self.servers = consistency, staleness, servers
+        self.optimizer, self.eta0_cv = optimizer, eta0_cv
+        self.scheduler, self.checkpoint = scheduler, checkpoint
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None

@@ -38,7 +38,7 @@ class SGDRegressor(StochasticModel, LinearRegressor):
     average, strategy, batch_size, local_steps, control_variates : see ``SGDClassifier``.
     correction_rounds, optimizer, scheduler, checkpoint : see ``SGDClassifier``.
     consistency, staleness, servers : see ``SGDClassifier``.
-    cv : the same; a number of folds means ``KFold``.
+    eta0_cv : the same; a number of folds means ``KFold``.
     early_stopping : whether rows are held out, and r2 on them says when to end.
     validation_fraction : how many, of each partition.
 
@@ -95,19 +95,21 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         staleness: int | None = None,
         servers: int = 1,
         optimizer: Optimizer | None = None,
-        cv: Any = None,
+        eta0_cv: Any = None,
         scheduler: Any = None,
         checkpoint: Checkpoint | str | None = None,
     ) -> None:
-        self.loss, self.alpha, self.penalty, self.l1_ratio = loss, alpha, penalty, l1_ratio
-        self.max_iter, self.fit_intercept, self.shuffle, self.tol = max_iter, fit_intercept, shuffle, tol
-        self.verbose, self.epsilon, self.learning_rate, self.eta0 = verbose, epsilon, learning_rate, eta0
-        self.power_t, self.early_stopping, self.n_iter_no_change = power_t, early_stopping, n_iter_no_change
-        self.random_state, self.average, self.validation_fraction = random_state, average, validation_fraction
-        self.warm_start, self.correction_rounds, self.strategy = warm_start, correction_rounds, strategy
-        self.batch_size, self.control_variates, self.optimizer = batch_size, control_variates, optimizer
-        self.cv, self.local_steps, self.scheduler, self.checkpoint = cv, local_steps, scheduler, checkpoint
+        self.loss, self.penalty, self.alpha, self.l1_ratio = loss, penalty, alpha, l1_ratio
+        self.fit_intercept, self.max_iter, self.tol, self.shuffle = fit_intercept, max_iter, tol, shuffle
+        self.verbose, self.random_state, self.learning_rate = verbose, random_state, learning_rate
+        self.eta0, self.power_t, self.early_stopping = eta0, power_t, early_stopping
+        self.validation_fraction, self.n_iter_no_change = validation_fraction, n_iter_no_change
+        self.epsilon, self.warm_start, self.average = epsilon, warm_start, average
+        self.strategy, self.batch_size, self.local_steps = strategy, batch_size, local_steps
+        self.control_variates, self.correction_rounds = control_variates, correction_rounds
         self.consistency, self.staleness, self.servers = consistency, staleness, servers
+        self.optimizer, self.eta0_cv = optimizer, eta0_cv
+        self.scheduler, self.checkpoint = scheduler, checkpoint
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None

@@ -23,7 +23,7 @@ from tests.linear_model.problems import chunked
 from tests.linear_model.test_sgd import BOTH, rows
 
 GRID = (0.01, 0.1, 1.0)
-GIVEN: dict[str, Any] = {"learning_rate": "constant", "max_iter": 2, "tol": None, "verbose": 0, "cv": 3}
+GIVEN: dict[str, Any] = {"learning_rate": "constant", "max_iter": 2, "tol": None, "verbose": 0, "eta0_cv": 3}
 TABLE = ("mean_test_score", "std_test_score", "split0_test_score", "split2_test_score")
 
 
@@ -43,7 +43,7 @@ def test_each_candidate_is_what_it_is_by_itself(strategy: str) -> None:
             np.testing.assert_allclose(one, many, rtol=1e-12, atol=1e-14)
     best = int(np.argmax(model.cv_results_["mean_test_score"]))
     assert model.eta0_ == GRID[best] == model.cv_results_["params"][best]["eta0"]
-    plain = classifier(strategy=strategy, eta0=model.eta0_, cv=None).fit(X, y)
+    plain = classifier(strategy=strategy, eta0=model.eta0_, eta0_cv=None).fit(X, y)
     np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-12, atol=1e-14)
     assert model.n_iter_ == plain.n_iter_ == 2 and "eta0_" not in vars(plain)
 
@@ -54,15 +54,15 @@ def test_scores_are_losses_of_the_rows_that_a_split_tests() -> None:
     weight = 1.0 + np.arange(900) % 2
     settings: Any = {**GIVEN, "eta0": [0.3]}
     estimators: list[tuple[Any, Any, Any]] = [
-        (SGDClassifier("log_loss", **{**settings, "cv": sk.KFold(3)}), Logistic(), y),
-        (SGDRegressor(**{**settings, "cv": KFold(3)}), Squared(), z),
+        (SGDClassifier("log_loss", **{**settings, "eta0_cv": sk.KFold(3)}), Logistic(), y),
+        (SGDRegressor(**{**settings, "eta0_cv": KFold(3)}), Squared(), z),
     ]
     for model, loss, target in estimators:
         model.fit(*(chunked(part, 4) for part in (X, target, weight)))
         for split, (train, test) in enumerate(sk.KFold(3).split(X)):
             own = np.zeros(900)
             own[train] = weight[train]
-            one = clone(model).set_params(eta0=0.3, cv=None)
+            one = clone(model).set_params(eta0=0.3, eta0_cv=None)
             one.fit(*(chunked(part, 4) for part in (X, target, own)))
             losses = loss.value(target.astype(float), X @ np.ravel(one.coef_) + one.intercept_)
             told = -model.cv_results_[f"split{split}_test_score"][0]
@@ -98,6 +98,17 @@ def test_the_same_on_a_cluster(backend: str) -> None:
         assert there.cv_results_[name].tobytes() == here.cv_results_[name].tobytes()
 
 
+def test_the_same_where_rows_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y, _ = (part[:600] for part in rows("iid"))
+    held = classifier(batch_size=200).fit(chunked(X, 3), chunked(y, 3))
+    monkeypatch.setattr("daskml_dist.cluster.in_process.process_limit", lambda: X.nbytes // 2)
+    streamed = classifier(batch_size=200).fit(chunked(X, 3), chunked(y, 3))
+    assert streamed.coef_.tobytes() == held.coef_.tobytes()
+    np.testing.assert_array_equal(
+        streamed.cv_results_["mean_test_score"], held.cv_results_["mean_test_score"]
+    )
+
+
 def test_candidates_that_diverge_harm_nobody() -> None:
     X, _, y = (part[:1_500] for part in rows("iid"))
     with pytest.warns(ConvergenceWarning, match=r"diverged with eta0=1000: counted as infinitely bad"):
@@ -117,7 +128,7 @@ def test_several_classes_and_optimizers(tmp_path: Any) -> None:
     settings: Any = {"learning_rate": "auto", "optimizer": Adam()}
     model = classifier(**settings, class_weight="balanced").fit(chunked(X, 3), chunked(y, 3))
     assert model.coef_.shape == (3, 8) and model.score(X, y) > 0.5
-    plain = classifier(**{**settings, "optimizer": Adam(model.eta0_)}, eta0=1.0, cv=None)
+    plain = classifier(**{**settings, "optimizer": Adam(model.eta0_)}, eta0=1.0, eta0_cv=None)
     plain.set_params(class_weight="balanced").fit(chunked(X, 3), chunked(y, 3))
     np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-10)
     daskml_dist.save(model, tmp_path / "model")
@@ -125,7 +136,7 @@ def test_several_classes_and_optimizers(tmp_path: Any) -> None:
     assert again.eta0_ == model.eta0_ and again.cv_results_.keys() == model.cv_results_.keys()
     fallen = classifier(learning_rate="invscaling").fit(X, z > 0)
     assert fallen.eta0_ in GRID
-    assert "eta0_" not in vars(fallen.set_params(eta0=0.1, cv=None).fit(X, z > 0))
+    assert "eta0_" not in vars(fallen.set_params(eta0=0.1, eta0_cv=None).fit(X, z > 0))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_several_classes_and_optimizers(tmp_path: Any) -> None:
         ({"early_stopping": True}, UnsupportedCombination, "early_stopping=True"),
         ({"checkpoint": "somewhere"}, UnsupportedCombination, "checkpoint='somewhere'"),
         ({"eta0": 0.1}, UnsupportedCombination, "nothing to choose"),
-        ({"cv": sk.GroupKFold(3)}, UnsupportedParameter, "no groups"),
+        ({"eta0_cv": sk.GroupKFold(3)}, UnsupportedParameter, "no groups"),
         ({"learning_rate": "auto", "optimizer": Adam(Cosine(0.1, 9))}, UnsupportedCombination, "schedule"),
         ({"learning_rate": "auto", "optimizer": Averaging(Adam())}, UnsupportedCombination, "of its own"),
     ],
