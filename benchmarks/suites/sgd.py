@@ -27,6 +27,9 @@ EPOCHS = (1, 2, 3, 5)
 CHUNKS = 16
 STRATEGIES: dict[str, dict[str, Any]] = {
     "synchronous": {},
+    "parameter server, bulk": {"strategy": "parameter_server", "consistency": "bulk_synchronous"},
+    "parameter server, staleness 3": {"strategy": "parameter_server", "staleness": 3},
+    "parameter server, asynchronous": {"strategy": "parameter_server", "consistency": "asynchronous"},
     "model averaging": {"strategy": "model_averaging", "control_variates": False},
     "model averaging, control variates": {"strategy": "model_averaging", "control_variates": True},
     "model averaging, 2 corrections": {"strategy": "model_averaging", "correction_rounds": 2},
@@ -88,14 +91,20 @@ def _problem(kind: str, n: int, p: int) -> tuple[Any, Any, Truth]:
 @contextmanager
 def _counted() -> Iterator[Traffic]:
     """Count the rounds and bytes of all fits within."""
-    seen, answer = Traffic(), OnDask.answer
+    seen = Traffic()
 
-    def counted(self: Any, question: Any) -> Any:
-        found = answer(self, question)
-        seen.rounds, seen.sent = seen.rounds + 1, seen.sent + self.cost.partial_bytes
-        return found
+    def counted(ask: Any) -> Any:
+        def asked(self: Any, question: Any) -> Any:
+            found = ask(self, question)
+            seen.rounds, seen.sent = seen.rounds + 1, seen.sent + self.cost.partial_bytes
+            return found
 
-    with mock.patch.object(OnDask, "answer", counted):
+        return asked
+
+    with (
+        mock.patch.object(OnDask, "answer", counted(OnDask.answer)),
+        mock.patch.object(OnDask, "serve", counted(OnDask.serve)),
+    ):
         yield seen
 
 
@@ -137,7 +146,7 @@ def plot(table: Table, path: Path) -> None:
     """Loss against passes, bytes and seconds, a picture for each kind of data."""
     from bokeh.io import save
     from bokeh.layouts import gridplot
-    from bokeh.palettes import Colorblind
+    from bokeh.palettes import Category10
     from bokeh.plotting import figure
     from bokeh.resources import INLINE
 
@@ -151,7 +160,7 @@ def plot(table: Table, path: Path) -> None:
                 x_axis_label=unit, y_axis_label="gap",
                 x_axis_type="linear" if unit == "passes" else "log", y_axis_type="log",
             )  # fmt: skip
-            for colour, name in zip(Colorblind[6], dict.fromkeys(r["by"] for r in records), strict=False):
+            for colour, name in zip(Category10[10], dict.fromkeys(r["by"] for r in records), strict=False):
                 own = [r for r in records if r["by"] == name and r["data"] == kind and r[unit] is not None]
                 xs, ys = [r[unit] for r in own], [max(r["gap"], 1e-12) for r in own]
                 picture.line(xs, ys, color=colour, legend_label=name)
