@@ -120,7 +120,7 @@ def test_a_worker_that_hangs_is_removed(
     hands = at_question(4, stop, monkeypatch)
     X, labels, _ = seeded()
     try:
-        found = train(client, X, labels, patience=replace(PATIENT, silent_worker=3.0))
+        found = train(client, X, labels, patience=replace(PATIENT, silent_worker=10.0))
         assert bits(found) == expected
         assert f"removed silent worker {min(stopped)}" in hands[0].supervisor.repairs
     finally:
