@@ -18,6 +18,7 @@ from daskml_dist.cluster import OnDask
 from daskml_dist.kernels import Coding, Point, Question, Sweep
 from daskml_dist.linear_model import LogisticRegression
 from daskml_dist.losses import Logistic
+from daskml_dist.solvers import LARGE
 from daskml_dist.types import Table as Data
 
 COLUMNS = (
@@ -34,21 +35,22 @@ COLUMNS = (
 
 def run(options: Options) -> list[Table]:
     """One row for each number of workers and of chunks."""
-    n, p = options.pick(1 << 19, 1 << 18, 1 << 12), options.pick(50, 50, 4)
+    n, p = options.pick(1 << 19, 1 << 19, 1 << 12), options.pick(50, 50, 4)
     table = Table(f"Time of a gradient pass, {n:,} x {p} persisted, workers of 1 thread", COLUMNS)
     for workers in (1, 2):
         with on_cluster.client(workers, memory_limit="3GB") as client:
             for chunks in options.pick((16, 64, 256, 1024), (16, 64, 256, 1024), (4, 16)):
                 options.say(f"cost_model: {workers} workers, {chunks} chunks")
-                X = da.random.default_rng(3).standard_normal((n, p), chunks=(n // chunks, p))
-                held = on_cluster.persisted(X, (X[:, 0] > 0.0).astype(float))
+                rng = da.random.default_rng(3)
+                X = rng.standard_normal((n, p), chunks=(n // chunks, p))
+                held = on_cluster.persisted(X, rng.integers(0, 2, n, chunks=n // chunks))
                 table.add(workers, chunks, *_figures(options, client, *held))
                 del held
     table.notes += [
         "predicted: daskml_dist.plan(X, y, LogisticRegression(), client).pass_seconds, which calibrates on "
         "generated rows and never reads X; measured: the median of passes through cluster.OnDask right "
         "after.",
-        f"{options.pick(5, 3, 1)} times in turns, medians. Chunks lie where Dask put them, which the plan "
+        f"{options.pick(3, 2, 1)} times in turns, medians. Chunks lie where Dask put them, which the plan "
         "sees: with few of them one worker may have many more than the other.",
     ]
     return [table]
@@ -57,12 +59,12 @@ def run(options: Options) -> list[Table]:
 def _figures(options: Options, client: Any, X: Any, y: Any) -> tuple[Any, ...]:
     """Predictions and measurements in turns."""
     told, found, spent = [], [], []
-    for _ in range(options.pick(5, 3, 1)):
+    for _ in range(options.pick(3, 2, 1)):
         began = time.perf_counter()
         advice = daskml_dist.plan(X, y, LogisticRegression(), client)
         spent.append(time.perf_counter() - began)
         told.append(advice)
-        found.append(_measured(client, X, y, options.pick(9, 5, 3)))
+        found.append(_measured(client, X, y, options.pick(9, 7, 3)))
     advice = sorted(told, key=lambda one: one.pass_seconds)[len(told) // 2]
     predicted, measured = advice.pass_seconds, median(found)
     return (
@@ -84,7 +86,7 @@ def _measured(client: Any, X: Any, y: Any, repeats: int) -> float:
         hands.place(partition.in_place(holding.rows, holding.locations, holding.slots))
         hands.code(Coding(None))
         at = Point(np.full((1, p), 0.01), np.zeros(1), np.zeros(p), True)
-        question = Question(Sweep(Logistic(), at, compiled=True))
+        question = Question(Sweep(Logistic(), at, compiled=X.size >= LARGE))
         hands.answer(question)
         return median(_timed(hands, question) for _ in range(repeats))
     finally:
