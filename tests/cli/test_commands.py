@@ -148,7 +148,11 @@ sys.exit(main(sys.argv[1:]))
 """Ctrl-C when the first pass is heard of, sent as a terminal sends it: to all processes."""
 
 
-@pytest.mark.parametrize("workers", [[], ["--workers", "2"]], ids=["threads", "cluster"])
+@pytest.mark.parametrize(
+    "workers",
+    [[], pytest.param(["--workers", "2"], marks=pytest.mark.slow)],
+    ids=["threads", "cluster"],
+)
 def test_ctrl_c_keeps_the_model(workers: list[str], csv: Path, tmp_path: Path, run: Callable) -> None:
     out = tmp_path / "model"
     done = subprocess.run(
@@ -179,6 +183,7 @@ def test_ctrl_c_keeps_the_model(workers: list[str], csv: Path, tmp_path: Path, r
     assert "passes       " in run("show", out).out
 
 
+@pytest.mark.slow
 def test_ctrl_c_without_out(csv: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPATIENT, "fit", csv, "--target", "label", "--tol", "1e-13"],

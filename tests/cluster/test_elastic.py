@@ -152,6 +152,7 @@ def test_an_adaptive_cluster(
         assert adaptive_of(client) is None
 
 
+@pytest.mark.slow
 def test_two_fits_hold_an_adaptive_cluster(cluster: LocalCluster) -> None:
     with Client(cluster, set_as_default=False) as client:
         adaptive = cluster.adapt(minimum=1, maximum=2, interval="1h")

@@ -98,7 +98,18 @@ def check(
     assert objective(model) < (1.0 + 1e-2) * best
 
 
-@pytest.mark.parametrize("mode", MODES)
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "bulk, three servers",
+        "stale",
+        *(pytest.param(mode, marks=SLOW) for mode in ("bulk", "bulk, two servers", "stale, three servers")),
+        "asynchronous",
+    ],
+)
 def test_a_cluster(mode: str, client: Client, bulk: SGDClassifier, best: float) -> None:
     check(train(**MODES[mode]), mode, bulk, best, nodes=2)
 
@@ -152,7 +163,7 @@ def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(on_dask, "Patience", lambda: patience)
 
 
-@pytest.mark.parametrize("mode", ["bulk", "stale"])
+@pytest.mark.parametrize("mode", ["bulk", pytest.param("stale", marks=SLOW)])
 @pytest.mark.usefixtures("watchful")
 def test_a_server_and_a_node_die_together(
     mode: str, client: Client, bulk: SGDClassifier, best: float, monkeypatch: pytest.MonkeyPatch
@@ -166,7 +177,7 @@ def test_a_server_and_a_node_die_together(
     assert any("went back to the checkpoint" in repair for repair in seen[0].supervisor.repairs)
 
 
-@pytest.mark.parametrize("mode", ["bulk, three servers", "stale, three servers"])
+@pytest.mark.parametrize("mode", [pytest.param("bulk, three servers", marks=SLOW), "stale, three servers"])
 @pytest.mark.usefixtures("watchful")
 def test_a_server_dies_alone(
     mode: str, client: Client, cluster: LocalCluster, best: float, monkeypatch: pytest.MonkeyPatch
@@ -209,6 +220,7 @@ def haunt(client: Client, cluster: LocalCluster, mode: str, seed: int, kills: in
             check_it(train(**MODES[mode]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["bulk, two servers", "stale"])
 def test_deaths_at_any_time(
     mode: str, client: Client, cluster: LocalCluster, bulk: SGDClassifier, best: float

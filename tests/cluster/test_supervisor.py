@@ -68,7 +68,7 @@ def expected() -> tuple[bytes, bytes, int]:
 # ------------------------------------------------------------------------------ it goes on
 
 
-@pytest.mark.parametrize("question", [1, 4])
+@pytest.mark.parametrize("question", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_all_workers_die_at_once(
     question: int, client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +182,7 @@ def test_a_client_need_not_be_the_default_one(cluster: LocalCluster) -> None:
         assert here.coef_.tobytes() == there.tobytes()
 
 
+@pytest.mark.slow
 def test_the_address_of_a_scheduler_will_do(
     client: Client, cluster: LocalCluster, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +245,7 @@ def dies_if(flag: Path) -> Callable[[np.ndarray], np.ndarray]:
     return maybe
 
 
+@pytest.mark.slow
 def test_what_was_reached_before_is_kept(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
