@@ -287,5 +287,5 @@ def test_checkpoints_of_each_class(tmp_path: Any) -> None:
     assert at_once.n_passes_ < model.n_passes_
     assert_same_coefficients(at_once, model, 1e-9)
     again = LinearSVC(checkpoint=str(tmp_path), **TIGHT).fit(X, THREE)
-    assert again.n_passes_ > model.n_passes_  # it went on
+    assert len(again.history_) < len(model.history_)  # it went on
     assert_same_coefficients(again, model, 1e-9)

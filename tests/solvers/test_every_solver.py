@@ -26,6 +26,7 @@ from daskml_dist.solvers import (
     LeastSquares,
     Narrowing,
     ProgressiveNewton,
+    RateSearch,
     RidgeAccuracy,
     RidgeLeaveOneOut,
     RidgeSearch,
@@ -297,10 +298,10 @@ def test_every_solver_is_asked() -> None:
         and not inspect.isabstract(cls)
     }
     # those of joint losses have tests of their own, and no name; Narrowing is for kinks only; those of groups
-    # are asked in test_every_group_solver.py; stochastic descent does not come near enough, and is asked in
-    # linear_model/test_sgd.py
+    # are asked in test_every_group_solver.py; stochastic descents do not come near enough, and are asked in
+    # linear_model/test_sgd.py and test_sgd_rates.py
     grouped = set(GROUP_SOLVERS.values())
-    assert concrete - SEARCHES - grouped == {*EVERY, BlockLBFGS, Narrowing, StochasticGradient}
+    assert concrete - SEARCHES - grouped == {*EVERY, BlockLBFGS, Narrowing, RateSearch, StochasticGradient}
     assert all(issubclass(solver, GroupSolver) for solver in grouped)
     assert {*EVERY, Narrowing} == set(SOLVERS.values())
     assert all(SOLVERS[solver.name] is solver for solver in SOLVERS.values())
