@@ -22,7 +22,6 @@ NAMES = (
     "minimax",
     "small_fit",
     "tasks_and_bytes",
-    "cost_model",
     "roofline",
     "out_of_core",
     "real_data",

@@ -257,8 +257,7 @@ def _next_to_nothing(chunks: int) -> Table:
 def _idle_pass(hands: Hands, shards: int, repeats: int, nap: float) -> tuple[float, float]:
     """The median time of a pass less that of a nap in each shard, and seconds of work for each task.
 
-    A pass without the nap would be over before the client may send again, which it does every 10 ms at most,
-    and would seem to take that long.
+    With the nap a pass lasts longer than the interval at which a client sends, as those over real data do.
     """
     holding = hands.hold(_next_to_nothing(shards))
     owners = tuple(holding.slots[i % len(holding.slots)] for i in range(shards))

@@ -213,7 +213,7 @@ def test_the_table_compares_numbers_of_workers() -> None:
 
 
 def test_what_if_there_were_ten_thousand_workers() -> None:
-    advice = daskml_dist.plan(unreadable(20_000_000, 20, 1_000), cluster=CLUSTER, workers=10_000)
+    advice = daskml_dist.plan(unreadable(100_000_000, 20, 1_000), cluster=CLUSTER, workers=10_000)
     assert advice.machine.workers == 10_000
     assert advice.simulate().seconds == pytest.approx(advice.pass_seconds, rel=0.1)
     assert advice.simulate(100, passes=3, spread=0.3).passes.shape == (3,)
