@@ -75,9 +75,11 @@ async def _drop_worker(dask_scheduler: Any, address: str) -> None:
 
 async def _drop_copies(dask_scheduler: Any, copies: dict[str, list[Key]]) -> None:
     for worker, keys in copies.items():
+        if worker not in dask_scheduler.workers:  # what it held is gone with it
+            continue
         tasks = [dask_scheduler.tasks.get(key) for key in keys]
         twice = [task.key for task in tasks if task is not None and len(task.who_has or ()) > 1]
         if twice:
             done = dask_scheduler.delete_worker_data(worker, twice, "daskml-dist-drop-copies")
             with suppress(TimeoutError):  # a worker that hangs forgets nothing, and is removed soon
-                await wait_for(done, 5.0)
+                await wait_for(done, 1.0)

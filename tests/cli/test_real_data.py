@@ -71,6 +71,7 @@ def test_fremtpl2(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     assert np.abs(score / (1.0 + np.abs(X).mean(axis=0))).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_hflights(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     path = shared_data / "hflights" / "hflights.csv.gz"
     ran = run(

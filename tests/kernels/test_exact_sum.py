@@ -43,33 +43,33 @@ def check_accurate(values: list[float], found: float) -> None:
     assert abs(Fraction(found) - exact) <= allowed, (values, found)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(addends)
 def test_it_is_accurate(values: list[float]) -> None:
     check_accurate(values, float(add(values).value()[0]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.floats(min_value=0.0, max_value=1e300), min_size=1, max_size=40))
 def test_without_cancellation_it_is_fsum_to_the_last_digit(values: list[float]) -> None:
     found, truth = float(add(values).value()[0]), math.fsum(values)
     assert abs(found - truth) <= ulp(truth)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(addends)
 def test_what_is_added_and_taken_away_again_leaves_nothing(values: list[float]) -> None:
     assert add(values + [-v for v in values]).value()[0] == 0.0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(scattered, min_size=2, max_size=20), st.integers(60, 400))
 def test_one_addend_is_returned_as_it_is(values: list[float], power: int) -> None:
     for v in [*values, math.ldexp(1.5, power), -5e-324, 1.7976931348623157e308, 2.2250738585072014e-308]:
         assert add([v]).value()[0] == v
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(addends, st.randoms(use_true_random=False))
 def test_it_is_associative_and_commutative_to_the_bit(values: list[float], random: object) -> None:
     expected = key(add(values))

@@ -53,7 +53,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("pieces", [1, 17])
+@pytest.mark.parametrize("pieces", [pytest.param(1, marks=pytest.mark.slow), 17])
 @pytest.mark.parametrize("name", WIDE_FITS)
 def test_many_features_need_no_hessian(name: str, pieces: int, backend: str) -> None:
     ours, theirs, y = WIDE_FITS[name]
@@ -76,7 +76,7 @@ def few_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few_of_classes")
-@pytest.mark.parametrize("pieces", [1, 17])
+@pytest.mark.parametrize("pieces", [pytest.param(1, marks=pytest.mark.slow), 17])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_several_classes_of_many_features(pieces: int, intercept: bool, backend: str) -> None:
     data = (WIDE, KINDS) if pieces == 1 else (in_blocks(WIDE, pieces), chunked(KINDS, pieces))

@@ -108,7 +108,8 @@ def test_an_l1_penalty_in_bounded_memory(shared_data: Path) -> None:
     assert_allclose(model.coef_, other.coef_, rtol=0, atol=1e-4 * np.abs(other.coef_).max())
 
 
-@pytest.mark.parametrize("classes", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("classes", [5, 20])
 def test_many_coefficients_in_bounded_memory(classes: int, shared_data: Path) -> None:
     """A quarter of a million of them, or a whole one; as accurate as scikit-learn's."""
     X, y, X_test, y_test = _pages(shared_data)
