@@ -53,6 +53,7 @@ def test_quiet(csv: Path, tmp_path: Path, run: Callable) -> None:
     assert (tmp_path / "model" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_two_workers(csv: Path, table: pd.DataFrame, tmp_path: Path) -> None:
     """The same bits as without a cluster."""
     arguments = ("fit", csv, "--target", "label", "--blocksize", "4kB")

@@ -127,6 +127,7 @@ def test_a_client_of_an_address_asks_nobody(cluster: LocalCluster) -> None:
         assert crew.expected == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_adaptive_cluster(
     killed: bool, expected: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -52,6 +52,7 @@ def fitted(scheduler: Any, X: da.Array, y: da.Array) -> Any:
     return LogisticRegression(verbose=0, solver="lbfgs", tol=1e-12, scheduler=scheduler).fit(X, y)
 
 
+@pytest.mark.slow
 def test_a_fit_in_jobs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bits as in threads, also when the workers of all jobs die on the way."""
     X, y, _ = seeded()

@@ -197,6 +197,7 @@ def test_a_server_dies_alone(
     assert model.served_["restored"] == 1 and model.served_["went_back"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("watchful")
 def test_a_node_dies_alone(
     client: Client, bulk: SGDClassifier, best: float, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def test_a_scheduler_dies_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> Non
         assert reconnect_for(client, before) == 25.0, "a client is left as it was found"
 
 
+@pytest.mark.slow
 def test_a_scheduler_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fit does not hang, and another one goes on from what it had reached, to the same bits."""
     X, labels, _ = seeded()

@@ -230,6 +230,7 @@ def dies(block: np.ndarray) -> np.ndarray:
     os._exit(1)
 
 
+@pytest.mark.slow
 def test_a_block_that_always_kills_its_worker(client: Client) -> None:
     X, labels, _ = seeded(4, 2)
     with pytest.raises(ClusterGaveUp, match="in 2 attempts; .*likely cause is memory.*smaller chunks"):

@@ -41,6 +41,7 @@ def own_keys(client: Client) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_more_chunks_are_not_more_tasks(client: Client) -> None:
     moved = {}
     for chunks in (16, 1024):

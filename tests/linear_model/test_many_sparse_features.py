@@ -133,6 +133,7 @@ SMOOTH_SVMS: dict[str, tuple[Any, Any, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("name", SMOOTH_SVMS)
 def test_support_vector_machines_of_many_features(name: str, backend: str) -> None:
