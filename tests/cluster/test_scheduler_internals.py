@@ -28,6 +28,7 @@ USED = {
     "key",
     "who_has",
     "delete_worker_data",
+    "workers",
 }
 
 
