@@ -27,6 +27,7 @@ NAMES = (
     "real_data",
     "supervision",
     "balance",
+    "cost_model",
 )
 
 Suite = Callable[[Options], list[Table]]

@@ -16,11 +16,11 @@ from daskml_dist.kernels import Point, Sweep
 from daskml_dist.losses import Loss
 
 _CHUNK_BYTES = 4 * 2.0**20  # of a large chunk
-_MOST_BYTES = 64 * 2.0**20  # of all chunks of a thread: beyond its share of the caches
+_MOST_BYTES = 32 * 2.0**20  # of all chunks of a thread: beyond its share of the caches
 _MOST_ROWS = 1 << 16
 _FEW_ROWS, _FEW_CHUNKS = 64, 64
 _HESSIAN_FEATURES = 512  # at most, in trials with the Hessian: a product costs the same with more
-_MOST_PRODUCTS = 2e8  # of a trial with the Hessian
+_MOST_PRODUCTS = 4e7  # of a trial with the Hessian
 _MOST_NUMBERS = 2e6  # of the partial sums of small chunks
 
 

@@ -38,7 +38,7 @@ def plan(
     y : (n,) target, or None. Where it is in memory its classes are counted.
     estimator : an estimator of ``daskml_dist.linear_model`` with its parameters; None for
         ``LogisticRegression()``.
-    cluster : what to calibrate, which takes about a second: None for what a fit would use, "threads", a
+    cluster : what to calibrate, which takes one to two seconds: None for what a fit would use, "threads", a
         ``distributed.Client``, a cluster such as a LocalCluster, or the address of a scheduler. Or a
         ``daskml_dist.advice.Machine``, which is taken at its word.
     deadline : seconds that a fit may take.

@@ -28,9 +28,9 @@ from daskml_dist.kernels import Coding, Kernel, Part, Question, Total, partial_a
 from daskml_dist.partition import Plan, in_place
 from daskml_dist.types import AnyArray, Chunk, Table
 
-_SENT = 16 << 20  # bytes that are sent once between two workers
-_LINKS = 8  # of a chain of tasks
-_WIDE = 24  # shards beyond one a thread, so that what each costs can be seen
+_SENT = 8 << 20  # bytes that are sent once between two workers
+_LINKS = 6  # of a chain of tasks
+_WIDE = 16  # shards beyond one a thread, so that what each costs can be seen
 _NAP = 0.02  # seconds, longer than the interval at which a client sends
 _PATTERN = 512  # rows that are drawn; others repeat them
 
@@ -101,7 +101,7 @@ def room(hands: Hands) -> Room:
     return Room(len(infos), threads, min(limits, default=float("inf")))
 
 
-def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.35) -> Measured:
+def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.25) -> Measured:
     """Time kernels on all threads at once, passes without work, chained tasks, and a transfer.
 
     Parameters
@@ -118,7 +118,7 @@ def calibrate(hands: Hands, trials: Mapping[str, Trial], *, seconds: float = 0.3
     else:
         timed, hop, bandwidth = _timed_there(hands, trials, shares), _hop(hands), _bandwidth(hands)
     slots = there.workers * there.threads
-    idle, _ = _idle_pass(hands, slots, 9, 0.0 if isinstance(hands, InProcess) else _NAP)
+    idle, _ = _idle_pass(hands, slots, 5, 0.0 if isinstance(hands, InProcess) else _NAP)
     _, task = _idle_pass(hands, slots + _WIDE, 2, 0.0)
     slowest = {name: max(one[name] for one in timed) for name in trials}
     return Measured(slowest, slots, idle, task, hop, bandwidth)
@@ -178,19 +178,17 @@ def time_trials(trials: Mapping[str, Trial], shares: Mapping[str, float]) -> dic
 def _time_trial(trial: Trial, share: float) -> float:
     shard, coding = _shard(trial), Coding(None)
     spent: list[float] = []
-    _sweep(trial, shard, coding)  # imports, compiles, maps memory
-    began = time.perf_counter()
-    while len(spent) < 3 or time.perf_counter() - began < share:
-        started = time.perf_counter()
-        _sweep(trial, shard, coding)
-        spent.append((time.perf_counter() - started) / trial.chunks)
+    with single_threaded_blas():  # not timed: passes without work do it too
+        _sweep(trial, shard, coding)  # imports, compiles, maps memory
+        began = time.perf_counter()
+        while len(spent) < 3 or time.perf_counter() - began < share:
+            spent.append(_seconds(lambda: _sweep(trial, shard, coding)) / trial.chunks)
     return median(spent)
 
 
 def _sweep(trial: Trial, shard: ResidentShard, coding: Coding) -> None:
     """What a task of a pass does."""
-    with single_threaded_blas():
-        partial_answer(trial.kernel, shard.chunks(coding, "trial", trial.kernel))
+    partial_answer(trial.kernel, shard.chunks(coding, "trial", trial.kernel))
 
 
 def _shard(trial: Trial) -> ResidentShard:
@@ -295,7 +293,7 @@ def _hop(hands: OnDask) -> float:
         return _seconds(lambda: hands.supervisor.insist(once, _nothing, list))
 
     chain(1)
-    long, short = (median(chain(links) for _ in range(3)) for links in (_LINKS, 1))
+    long, short = (min(chain(links) for _ in range(2)) for links in (_LINKS, 1))
     return max(long - short, 0.0) / (_LINKS - 1)
 
 
@@ -314,7 +312,7 @@ def _bandwidth(hands: OnDask) -> float:
 
         return hands.supervisor.insist(once, _nothing, list)
 
-    few, many = (median(move(size) for _ in range(3)) for size in (1, _SENT))
+    few, many = (min(move(size) for _ in range(2)) for size in (1, _SENT))
     return _SENT / max(many - few, 0.1 * many)
 
 
