@@ -43,5 +43,9 @@ class CheckpointMissing(DaskmlDistError, FileNotFoundError):
     """A fit was to go on from a checkpoint, and there is none."""
 
 
+class FitStopped(DaskmlDistError, RuntimeError):
+    """A fit was stopped by request, and there is nothing yet, or nothing ever, that it could keep."""
+
+
 class ClusterGaveUp(DaskmlDistError, RuntimeError):
     """The cluster could not answer after repeated repairs; the message gives the likely cause."""

@@ -14,6 +14,7 @@ from daskml_dist.solvers import Solver
 from daskml_dist.storage import class_path, read_model, resolve, write_model
 
 _TRANSIENT = {"graph_"}
+_CALLBACKS = "_skl_callbacks"  # of scikit-learn: code, and none of the model
 _OBJECT = "object of daskml_dist"
 
 
@@ -41,7 +42,7 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
         parameters["checkpoint"] = fspath(parameters["checkpoint"])
     if isinstance(parameters.get("solver"), Solver):
         parameters["solver"] = parameters["solver"].name  # how it was found is no part of what was found
-    attributes = {name: value for name, value in vars(model).items() if name not in parameters}
+    attributes = {name: value for name, value in vars(model).items() if name not in {*parameters, _CALLBACKS}}
     parameters = {name: _described(value) for name, value in parameters.items()}
     kept = {name: value for name, value in attributes.items() if name not in _TRANSIENT}
     write_model(url, class_path(type(model)), parameters, kept, overwrite=overwrite)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Plan, in_place, sequential
-from daskml_dist.types import Cost, Decision, Table
+from daskml_dist.types import Chunk, Cost, Decision, Table
 
 B = TypeVar("B")
 
@@ -34,18 +34,31 @@ class Holding:
     streamed: bool
 
 
+def _go_on() -> None:
+    """Nobody has a say."""
+
+
+def heeded(chunks: Iterable[Chunk], heed: Callable[[], None]) -> Iterator[Chunk]:
+    """The chunks, before each of which ``heed()`` may end the work."""
+    for chunk in chunks:
+        heed()
+        yield chunk
+
+
 class Hands(ABC):
     """Holds a table and answers questions about it.
 
     Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
     ``close`` at the end. ``planned`` is the plan that the hands would choose. All
     backends give the same bits. ``cost`` is that of the last question, ``plan`` says which chunk lives
-    where, ``coding`` how kernels see targets.
+    where, ``coding`` how kernels see targets. ``heed()`` is called every now and then while an
+    answer is waited for; what it raises ends the wait.
     """
 
     coding: Coding
     cost: Cost
     plan: Plan
+    heed: Callable[[], None] = staticmethod(_go_on)
 
     @abstractmethod
     def hold(self, table: Table) -> Holding:

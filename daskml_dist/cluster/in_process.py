@@ -12,7 +12,7 @@ from uuid import uuid4
 import dask
 from scipy.sparse import issparse
 
-from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster._base import Hands, Holding, heeded
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
 from daskml_dist.cluster.recipes import chunk_of, patiently, recipes, refuse_unreadable
@@ -77,7 +77,7 @@ class InProcess(Hands):
         kernel = question.kernel
 
         def ask(shard: Shard) -> Partial:
-            return partial_answer(kernel, shard.chunks(self.coding, self._token, kernel))
+            return partial_answer(kernel, heeded(shard.chunks(self.coding, self._token, kernel), self.heed))
 
         partials = (
             [ask(self._shards[0])] if len(self._shards) == 1 else list(self._threads().map(ask, self._shards))
@@ -94,7 +94,7 @@ class InProcess(Hands):
 
     def serve(self, descent: Descent) -> Served:
         began = time.monotonic()
-        found = serve_here(descent, self._shards, self.coding, self._token)
+        found = serve_here(descent, self._shards, self.coding, self._token, self.heed)
         self.cost = Cost(len(self._shards), found.counts.nbytes, time.monotonic() - began)
         return found
 

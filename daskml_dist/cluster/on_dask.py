@@ -56,6 +56,7 @@ class OnDask(Hands):
         self.client = client
         self.cost = Cost(0, 0, 0.0)
         self.supervisor = Supervisor(client, patience or Patience())
+        self.supervisor.heed = lambda: self.heed()
         self.placement = placement or Placement()
         self.roster = Roster(self.supervisor, self.placement.needs)
         self.planner = Planner(self.placement, _PACES.setdefault(client, {}))

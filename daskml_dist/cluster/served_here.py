@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
 from typing import Any, final
 
+from daskml_dist.cluster._base import heeded
 from daskml_dist.cluster.nodes import Line, Stopped, run_node, served
 from daskml_dist.cluster.shards import Shard
 from daskml_dist.kernels import Coding
@@ -70,8 +71,10 @@ class Here(Line):
         return self._stopped or not all(server.finite for server in self.servers)
 
 
-def serve_here(descent: Descent, shards: Sequence[Shard], coding: Coding, token: str) -> Served:
-    """A descent with one node for each shard."""
+def serve_here(
+    descent: Descent, shards: Sequence[Shard], coding: Coding, token: str, heed: Callable[[], None]
+) -> Served:
+    """A descent with one node for each shard; ``heed()`` is called before each chunk, and may end it."""
     nodes = len(shards)
     servers = [Server(descent.terms(columns), nodes) for columns in descent.ranges]
     line = Here(servers)
@@ -82,7 +85,7 @@ def serve_here(descent: Descent, shards: Sequence[Shard], coding: Coding, token:
                 descent,
                 worker,
                 nodes,
-                lambda kernel: shards[worker].chunks(coding, token, kernel),
+                lambda kernel: heeded(shards[worker].chunks(coding, token, kernel), heed),
                 Kept(),
                 line,
             )

@@ -63,6 +63,7 @@ class Supervisor:
         self.client = client
         self.patience = patience
         self.repairs: list[str] = []
+        self.heed: Callable[[], None] = lambda: None
         scheduler: Any = client.scheduler
         self._address: str = scheduler.address
         self._timeout = reconnect_for(client, patience.no_scheduler)
@@ -227,7 +228,11 @@ class Supervisor:
         repair(trouble)
 
     def look(self, began: float) -> None:
-        """Replace and remove workers; raise Stalled where nothing was done since ``began`` for too long."""
+        """Replace and remove workers; raise Stalled where nothing was done since ``began`` for too long.
+
+        And do what ``heed`` does, which may end the wait.
+        """
+        self.heed()
         workers = self.workers()
         self._replace_missing(len(workers))
         self._drop_silent(workers)

@@ -13,6 +13,7 @@ from daskml_dist.fit.data import placed
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.meeting import meet
 from daskml_dist.fit.spine import talk
+from daskml_dist.fit.stopping import refuse_to_keep
 from daskml_dist.fit.surveying import against_rest, survey_labels
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.kernels import Coding, View
@@ -65,6 +66,7 @@ def _one_by_one(
 ) -> Outcome:
     """Each class with checkpoints of its own, and coded anew where labels are read."""
     outcomes = []
+    training.control.in_parts()
     for number, (problem, view) in enumerate(asked):
         factors = None if view.class_weight is None else np.asarray(view.class_weight)
         hands.code(Coding(classes, factors, one=view.one))
@@ -75,6 +77,8 @@ def _one_by_one(
             outcomes.append(talk(own, hands, table, problem, classes, solver))
         except Interrupted:
             raise Interrupted(None) from None
+        if outcomes[-1].stopped:
+            refuse_to_keep("A training of one class after the other")
     solutions = [outcome.solution for outcome in outcomes]
     history = [
         {**row, "class": label}

@@ -22,9 +22,10 @@ def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Ca
     Parameters
     ----------
     conversation, hands : who asks and who answers.
-    log : hears of each turn.
+    log : hears of each turn; its control is looked at before each question, and while answers are waited for.
     keep : is given each state before its question is answered.
     """
+    control, told = log.control, 0
     with single_threaded_blas():
         reply: Any = None
         while True:
@@ -35,5 +36,10 @@ def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Ca
                 return found
             log.heard(turn.state, turn)
             keep(turn.state)
+            if turn.state.passes > told:
+                told = turn.state.passes
+                control.passed()
+                control.steer()  # only here, since solvers go on from what they knew after a pass
+            control.wait()
             question = turn.question
             reply = hands.serve(question) if isinstance(question, Descent) else hands.answer(question)

@@ -9,7 +9,10 @@ from typing import Any
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
 from daskml_dist.errors import InvalidData
+from daskml_dist.fit.stopping import known
 from daskml_dist.fit.training import Training
+from daskml_dist.monitor import StopAsked
+from daskml_dist.solvers import State
 from daskml_dist.types import Table
 
 
@@ -29,8 +32,11 @@ def connected(
     """Hands while the block lasts, and the data as a table that has no place yet."""
     lazy = inputs.is_lazy(X, y, sample_weight, offset, groups)
     hands = connect(training.scheduler, lazy=lazy, patience=training.patience)
+    hands.heed = training.control.heed
     try:
         yield hands, read(training, hands, X, y, sample_weight, offset, groups)
+    except StopAsked:  # before there was a conversation
+        known(State())
     finally:
         hands.close()
 

@@ -9,7 +9,17 @@ from uuid import uuid4
 
 from daskml_dist.cluster import Hands
 from daskml_dist.fit.training import Training
-from daskml_dist.monitor import FitEnd, FitInfo, History, Listeners, ProgressLine, TopicPublisher, discover
+from daskml_dist.monitor import (
+    FitEnd,
+    FitInfo,
+    History,
+    Listeners,
+    ProgressLine,
+    Status,
+    TopicPublisher,
+    controls,
+    discover,
+)
 from daskml_dist.solvers import Problem, State, Turn
 from daskml_dist.types import Decision, Step
 
@@ -28,6 +38,8 @@ class Log:
         self.state = State()
         self._told: tuple[Decision, ...] = ()
         self.id = uuid4().hex
+        self.control = training.control
+        controls.enter(self.id, self.control)
         info = FitInfo(
             self.id,
             training.name,
@@ -76,7 +88,8 @@ class Log:
                 self.listeners.decide(decision)
         self._told = now
 
-    def ended(self, status: Any) -> None:
+    def ended(self, status: Status, message: str = "") -> None:
         """Tell that the conversation is over."""
+        controls.leave(self.id)
         self._tell_decisions()
-        self.listeners.end(FitEnd(self.id, status, "", self.state.passes, time.monotonic() - self.began))
+        self.listeners.end(FitEnd(self.id, status, message, self.state.passes, time.monotonic() - self.began))

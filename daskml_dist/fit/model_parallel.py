@@ -12,10 +12,12 @@ from daskml_dist.cluster import BlockModel, Blockwise, Hands, OnDask
 from daskml_dist.errors import UnsupportedCombination
 from daskml_dist.fit.data import connected, settle
 from daskml_dist.fit.log import Log
+from daskml_dist.fit.stopping import refuse_to_keep
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
 from daskml_dist.losses import ScaledLoss
+from daskml_dist.monitor import Status, StopAsked
 from daskml_dist.solvers import MODEL_PARALLEL, Problem, Reached, Solution, State, model_parallel, null_point
 from daskml_dist.types import AnyArray, Cost
 
@@ -59,10 +61,12 @@ def _talk(
 ) -> Outcome:
     """Let the solver ask and the blocks answer."""
     log = Log(training, hands, problem, MODEL_PARALLEL)
-    status = "failed"
+    status: Status = "failed"
+    message = ""
     conversation = model_parallel(problem)
     reply: Any = None
     spent = Cost(0, 0, 0.0)  # since somebody was told
+    log.control.begin(steerable=False)
     try:
         while True:
             try:
@@ -72,6 +76,8 @@ def _talk(
                 break
             if reached is not None:
                 spent = _tell(log, hands, spent, reached)
+                log.control.passed()
+            log.control.wait()
             reply = blocks.answer(question)
             spent = Cost(spent.tasks + blocks.cost.tasks, 0, spent.seconds + blocks.cost.seconds)
         _tell(log, hands, spent, found)
@@ -83,8 +89,11 @@ def _talk(
     except KeyboardInterrupt:
         status = "interrupted"
         raise Interrupted(None) from None
+    except StopAsked:
+        status, message = "stopped", "by request"
+        refuse_to_keep("A model-parallel training")
     finally:
-        log.ended(status)
+        log.ended(status, message)
 
 
 def _tell(log: Log, hands: Hands, spent: Cost, reached: Reached) -> Cost:

@@ -15,10 +15,14 @@ from daskml_dist.fit.data import placed
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.states import Keeper, digest, fingerprint
+from daskml_dist.fit.stopping import known
 from daskml_dist.fit.surveying import survey
 from daskml_dist.fit.training import Interrupted, Outcome, Training
+from daskml_dist.monitor import RateAsked, Status, StopAsked
 from daskml_dist.solvers import Problem, Solution, Solver, State, automatic, by_target, named
 from daskml_dist.types import AnyArray, Table
+
+_FAILED: Status = "failed"
 
 
 def fit(
@@ -52,29 +56,46 @@ def talk(
     mark |= {} if training.checkpoint is None else digest(hands)
     keeper = Keeper(training, mark)
     log = Log(training, hands, problem, solver.name)
-    status = "failed"
+    status, message = _FAILED, ""
 
-    def outcome(solution: Solution) -> Outcome:
-        return Outcome(solution, problem, classes, log.history.rows(), hands.graph, log.decisions())
+    def outcome(solution: Solution, *, stopped: bool = False) -> Outcome:
+        history, moved = log.history.rows(), log.decisions()
+        return Outcome(solution, problem, classes, history, hands.graph, moved, stopped)
+
+    def reached() -> Outcome | None:
+        return None if log.state.point is None else outcome(Solution(log.state, False))
 
     try:
-        begun = keeper.resumed() or state
-        solution = hold(by_target(solver, problem, begun), hands, log, keeper)
-        log.heard(solution.state, None)
+        log.control.tell_by(reached)
+        solution = _solved(hands, log, keeper, problem, solver, keeper.resumed() or state)
         status = "converged" if solution.converged else "stopped"
         return outcome(solution)
     except KeyboardInterrupt:
         status = "interrupted"
         keeper.interrupted(log.state)
-        reached = log.state.point is not None
-        raise Interrupted(outcome(Solution(log.state, False)) if reached else None) from None
+        raise Interrupted(reached()) from None
+    except StopAsked:
+        status, message = "stopped", "by request"
+        keeper.interrupted(log.state)
+        return outcome(Solution(known(log.state), False), stopped=True)
     except ClusterGaveUp as error:
-        where = keeper.give_up(log.state)
-        if where is None:
-            raise
-        raise ClusterGaveUp(
-            f"{error} The state after {log.state.passes} passes is kept in {where}; fit again with "
-            f"checkpoint={where!r} to go on from it."
-        ) from error
+        keeper.give_up(log.state, error)
+        raise
     finally:
-        log.ended(status)
+        log.ended(status, message)
+
+
+def _solved(
+    hands: Hands, log: Log, keeper: Keeper, problem: Problem, solver: Solver, state: State | None
+) -> Solution:
+    """What the solver comes to, from a state; with another learning rate it goes on from where it is."""
+    log.control.begin(steerable=solver.at_rate(1.0) is not None)
+    while True:
+        try:
+            solution = hold(by_target(solver, problem, state), hands, log, keeper)
+        except RateAsked as asked:
+            solver, state = solver.at_rate(asked.factor) or solver, log.state
+        else:
+            log.heard(solution.state, None)
+            log.control.passed()
+            return solution

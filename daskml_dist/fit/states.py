@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any, final
 
 from daskml_dist.cluster import Hands
-from daskml_dist.errors import CheckpointInvalid, CheckpointMissing
+from daskml_dist.errors import CheckpointInvalid, CheckpointMissing, ClusterGaveUp
 from daskml_dist.fit.training import Training
 from daskml_dist.kernels import Glimpse, GlimpseAnswer, Point, Question
 from daskml_dist.solvers import Problem, Solver, State
@@ -84,15 +84,24 @@ class Keeper:
         if self._store is not None and state.point is not None and state is not self._kept:
             self._try(self._store, state)
 
-    def give_up(self, state: State) -> str | None:
-        """Keep the last state, somewhere else if need be; the folder, or None where nothing is known yet."""
+    def give_up(self, state: State, error: ClusterGaveUp) -> None:
+        """Keep the last state, somewhere else if need be, and add to the complaint where it is.
+
+        Raises
+        ------
+        ClusterGaveUp
+            Wherever there is a state to keep.
+        """
         if state.point is None:
-            return None
-        if self._store is not None and self._try(self._store, state):
-            return self._store.url
-        store = Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
-        store.save(*_packed(state, self._mark))
-        return store.url
+            return
+        store = self._store
+        if store is None or not self._try(store, state):
+            store = Checkpoints(tempfile.mkdtemp(prefix="daskml-dist-"))
+            store.save(*_packed(state, self._mark))
+        raise ClusterGaveUp(
+            f"{error} The state after {state.passes} passes is kept in {store.url}; fit again with "
+            f"checkpoint={store.url!r} to go on from it."
+        ) from error
 
     def _try(self, store: Checkpoints, state: State) -> bool:
         try:

@@ -10,6 +10,7 @@ from typing import Any, final
 from daskml_dist.cluster import Patience
 from daskml_dist.kernels import Point
 from daskml_dist.losses import Loss
+from daskml_dist.monitor import Control, current_control
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import Problem, Solution, Solver
 from daskml_dist.splits import Split
@@ -41,6 +42,7 @@ class Training:
     scheduler : see ``cluster.connect``.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
+    control : what others ask of it while it runs.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Training:
     checkpoint: Checkpoint | str | PathLike[str] | None = None
     verbose: int = 1
     patience: Patience | None = None
+    control: Control = field(default_factory=current_control, compare=False)
 
 
 @final
@@ -71,7 +74,7 @@ class Training:
 class Outcome:
     """What a training has found; ``classes`` is None without labels, ``graph`` without a cluster.
 
-    ``decisions`` has what moved between workers, and why.
+    ``decisions`` has what moved between workers, and why; ``stopped`` is whether it was asked to end there.
     """
 
     solution: Solution
@@ -80,6 +83,7 @@ class Outcome:
     history: list[dict[str, Any]]
     graph: Any
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    stopped: bool = False
 
 
 @final

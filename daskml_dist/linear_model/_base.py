@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -19,13 +20,14 @@ from daskml_dist import inputs
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.linear_model._watched import torn_down, watched
 from daskml_dist.penalties import L2, Penalty, Unpenalised
 from daskml_dist.solvers import MODEL_PARALLEL
 from daskml_dist.storage import Checkpoint
 from daskml_dist.types import AnyArray, FloatArray
 
 
-class LinearModel(BaseEstimator):
+class LinearModel(CallbackSupportMixin, BaseEstimator):
     """A model whose margin is linear in the features."""
 
     coef_: AnyArray
@@ -36,8 +38,9 @@ class LinearModel(BaseEstimator):
 
     def __sklearn_clone__(self) -> Self:
         """An unfitted copy; a Client is shared, since it cannot be copied."""
-        parameters = self.get_params(deep=False)
-        return type(self)(**parameters)
+        copied = type(self)(**self.get_params(deep=False))
+        callbacks = vars(self).get("_skl_callbacks", ())
+        return copied.set_callbacks(*callbacks) if callbacks else copied
 
     def visualize(self, filename: str | None = "mydask", format: str | None = None) -> Any:
         """Draw the graph of the last pass, with ``dask.delayed.Delayed.visualize``.
@@ -69,6 +72,7 @@ class LinearModel(BaseEstimator):
 
     # -- fitting ----------------------------------------------------------------------------------
 
+    @torn_down
     def _train(
         self,
         training: Training,
@@ -81,13 +85,16 @@ class LinearModel(BaseEstimator):
         """Run a training, and keep what was reached even when it is interrupted."""
         refuse_other_start(training.start, X)
         check_features(self, X, reset=True)
-        try:
-            outcome = self._run(training, X, y, sample_weight, offset, groups)
-        except Interrupted as interruption:
-            if interruption.outcome is not None:
-                self._keep(interruption.outcome, X)
-            raise
-        self._keep(outcome, X)
+        with watched(self, training, X, y, sample_weight, lambda model, outcome: model._keep(outcome, X)):
+            try:
+                outcome = self._run(training, X, y, sample_weight, offset, groups)
+            except Interrupted as interruption:
+                if interruption.outcome is not None:
+                    self._keep(interruption.outcome, X)
+                raise
+            self._keep(outcome, X)
+        if outcome.stopped:  # as it was asked to
+            return outcome
         for note in outcome.solution.notes:
             warnings.warn(note, ConvergenceWarning, stacklevel=3)
         gave_up = outcome.solution.notes and self.n_passes_ < training.max_passes  # more of them are no help

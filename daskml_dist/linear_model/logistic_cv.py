@@ -22,6 +22,7 @@ from daskml_dist.linear_model._base import (
 from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.linear_model._scoring import scorer
+from daskml_dist.linear_model._watched import torn_down, watched
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.solvers import Judged, Solver
 from daskml_dist.types import AnyArray, FloatArray
@@ -124,6 +125,7 @@ class LogisticRegressionCV(LogisticModel):
         self.use_legacy_attributes = use_legacy_attributes
         self.scheduler = scheduler
 
+    @torn_down
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Choose the penalty, and fit the model.
 
@@ -150,9 +152,11 @@ class LogisticRegressionCV(LogisticModel):
         rule = spine.rule_of(self.cv, labels=True)
         check_features(self, X, reset=True)
         penalties = [partial(penalty, C, ratio) for ratio in ratios for C in Cs.tolist()]
-        crossed = spine.cross(self._training(), penalties, rule, X, y, sample_weight, groups)
-        self.Cs_, self.l1_ratios_ = Cs, ratios
-        self._keep_grid(crossed, score, X)
+        training = self._training()
+        with watched(self, training, X, y, sample_weight, None):
+            crossed = spine.cross(training, penalties, rule, X, y, sample_weight, groups)
+            self.Cs_, self.l1_ratios_ = Cs, ratios
+            self._keep_grid(crossed, score, X)
         self._warn(crossed)
         return self
 

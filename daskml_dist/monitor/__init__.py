@@ -1,6 +1,15 @@
 """Monitor: who hears the steps of a training. Nothing here can slow a fit down or stop it."""
 
-from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed
+from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, Status
+from daskml_dist.monitor.control import (
+    Control,
+    Controls,
+    RateAsked,
+    StopAsked,
+    controls,
+    current_control,
+    set_control,
+)
 from daskml_dist.monitor.discovery import GROUP, discover
 from daskml_dist.monitor.history import History
 from daskml_dist.monitor.progress import ProgressLine
@@ -8,6 +17,8 @@ from daskml_dist.monitor.together import Listeners
 from daskml_dist.monitor.topic import TOPIC, TopicPublisher
 
 __all__ = [
+    "Control",
+    "Controls",
     "FitEnd",
     "FitInfo",
     "GROUP",
@@ -16,7 +27,13 @@ __all__ = [
     "ListenerFailed",
     "Listeners",
     "ProgressLine",
+    "RateAsked",
+    "Status",
+    "StopAsked",
     "TOPIC",
     "TopicPublisher",
+    "controls",
+    "current_control",
     "discover",
+    "set_control",
 ]

@@ -15,6 +15,7 @@ from daskml_dist.optimizers.schedules import (
     Cosine,
     InverseScaling,
     Optimal,
+    Scaled,
     Schedule,
     WarmUp,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "OptimizerState",
     "RMSProp",
     "SGD",
+    "Scaled",
     "Schedule",
     "ScheduleFree",
     "WarmUp",

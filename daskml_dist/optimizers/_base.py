@@ -16,12 +16,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 
 from daskml_dist.errors import InvalidData, UnsupportedParameter
-from daskml_dist.optimizers.schedules import Constant, Schedule
+from daskml_dist.optimizers.schedules import Constant, Scaled, Schedule
 from daskml_dist.types import FloatArray
 
 
@@ -90,6 +90,11 @@ class Optimizer(ABC):
     def rate(self, state: OptimizerState) -> float:
         """The learning rate of the next step."""
         return self.schedule.rate(state.step + 1, state.numbers)
+
+    def scaled(self, factor: float) -> Self:
+        """The same rule with all learning rates times a factor; it can go on from this one's states."""
+        rule: Any = self
+        return replace(rule, learning_rate=Scaled(self.schedule, factor))  # type: ignore[no-any-return]
 
 
 def started(optimizer: Optimizer, w: FloatArray, *zeros: str) -> OptimizerState:

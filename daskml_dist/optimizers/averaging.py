@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 
@@ -60,6 +60,9 @@ class Averaging(Optimizer):
     def learning_rate(self) -> float | Schedule:  # type: ignore[override]
         """The other optimizer's."""
         return self.optimizer.learning_rate
+
+    def scaled(self, factor: float) -> Self:
+        return replace(self, optimizer=self.optimizer.scaled(factor))
 
     def init(self, w: FloatArray) -> OptimizerState:
         state = self.optimizer.init(w)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -172,6 +172,13 @@ class Solver(ABC):
     def mark(self) -> str:
         """What must be the same for this solver to go on from the state of another."""
         return self.name
+
+    def at_rate(self, factor: float) -> Self | None:
+        """The same solver with its learning rates times a factor, which goes on from this one's states.
+
+        None where steps are not a matter of learning rates, as with most solvers.
+        """
+        return None
 
     def gathered_bytes(self, problem: Problem) -> int:
         """How large the rows are that a question gathers in one task, about and at most."""

@@ -56,7 +56,9 @@ def _question(task: Task, track: Track, walk: Walk, slopes: FloatArray | None) -
     assert walk.until is not None
     share = (walk.until - walk.part) / walk.parts
     steps = max(round(task.steps * share), 1)
-    total = track.chosen.total(track.seen, share * task.rows, task.rows, steps) if task.automatic else None
+    total = None
+    if task.automatic:
+        total = task.factor * track.chosen.total(track.seen, share * task.rows, task.rows, steps)
     return LocalSteps(
         loss=task.problem.loss,
         point=track.chosen.point.at(track.theta),

@@ -73,9 +73,9 @@ class Chosen:
             return most
         return min(most, self._wanted(batch, seen, rows))
 
-    def rates(self, rows: float) -> Callable[[float, float], float]:
-        """The learning rate as a function of ``batch`` and ``seen``, which travels without the metric."""
-        return partial(replace(self, metric=np.empty((1, 0))).rate, rows=rows)
+    def rates(self, rows: float, factor: float) -> Callable[[float, float], float]:
+        """Learning rates times a factor: a function of ``batch`` and ``seen``, without the metric."""
+        return partial(_rate_of, replace(self, metric=np.empty((1, 0))), rows=rows, factor=factor)
 
     def total(self, seen: float, new: float, rows: float, steps: int) -> float:
         """What the learning rates of so many steps over ``new`` rows add up to, but for the leverage."""
@@ -89,6 +89,10 @@ class Chosen:
     def solved(self) -> bool:
         """Whether there is nothing left to do."""
         return self.pace == 0.0
+
+
+def _rate_of(chosen: Chosen, batch: float, seen: float, *, rows: float, factor: float) -> float:
+    return factor * chosen.rate(batch, seen, rows)
 
 
 def wants_diagonal(problem: Problem) -> bool:

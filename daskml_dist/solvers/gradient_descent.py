@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
@@ -60,6 +60,9 @@ class GradientDescent(Solver):
     @property
     def mark(self) -> str:
         return f"{self.name} ({self.step!r})"
+
+    def at_rate(self, factor: float) -> GradientDescent | None:
+        return replace(self, step=self.step.scaled(factor)) if isinstance(self.step, Optimizer) else None
 
     def refuse(self, loss: Loss, penalty: Penalty) -> None:
         super().refuse(loss, penalty)

@@ -55,7 +55,7 @@ def _descent(task: Task, track: Track, first: int, last: int) -> Descent:
         first=first,
         last=last,
         rows=task.rows,
-        rate=track.chosen.rates(task.rows) if task.automatic else None,
+        rate=track.chosen.rates(task.rows, task.factor) if task.automatic else None,
         average=average,
         consistency=task.consistency,
         servers=task.servers,

@@ -60,6 +60,7 @@ class StochasticGradient(Solver):
     corrections : rounds of Newton's method at the end.
     staleness : how many steps nodes of a parameter server may part; infinite for any.
     servers : over how many of them the parameters are spread at most.
+    factor : by which learning rates that the sample tells are multiplied.
     asked : the problems, all of them over the same rows, and how each sees them.
     folds : of the splits that the views speak of, or None.
     """
@@ -80,6 +81,7 @@ class StochasticGradient(Solver):
     corrections: int = 0
     staleness: float = 3.0
     servers: int = 1
+    factor: float = 1.0
     asked: tuple[tuple[Problem, View], ...] = ()
     folds: Folds | None = None
     name: ClassVar[str] = "sgd"
@@ -89,6 +91,11 @@ class StochasticGradient(Solver):
     @property
     def mark(self) -> str:
         return repr(replace(self, asked=(), folds=None, epochs=0))
+
+    def at_rate(self, factor: float) -> StochasticGradient:
+        if self.rule is not None:
+            return replace(self, rule=self.rule.scaled(factor))
+        return replace(self, factor=factor * self.factor)
 
     def solve(self, problem: Problem, state: State | None = None) -> Conversation:
         solver = self if self.asked else replace(self, asked=((problem, View()),))
@@ -162,6 +169,7 @@ class StochasticGradient(Solver):
             self.folds,
             Consistency(self.staleness),
             self.servers,
+            self.factor,
         )
         return task, track, known
 

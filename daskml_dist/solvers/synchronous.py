@@ -40,6 +40,7 @@ class Task:
     local_steps, control_variates, folds : see ``StochasticGradient``.
     once : whether other data come after this epoch, so that the average goes on.
     consistency, servers : of servers of parameters.
+    factor : by which automatic learning rates are multiplied.
     """
 
     problem: Problem
@@ -56,6 +57,7 @@ class Task:
     folds: Folds | None = None
     consistency: Consistency = Consistency(0)
     servers: int = 1
+    factor: float = 1.0
 
     @property
     def rows(self) -> float:
@@ -83,7 +85,7 @@ class Task:
     def stepped(self, track: Track, gradient: FloatArray, rows: float) -> Track:
         """The track one step further, by a gradient over so many rows."""
         seen = track.seen + rows
-        rate = track.chosen.rate(rows, seen, self.rows) if self.automatic else None
+        rate = self.factor * track.chosen.rate(rows, seen, self.rows) if self.automatic else None
         with np.errstate(over="ignore", invalid="ignore"):
             theta, memory = self.stepping.moved(track.theta, gradient, track.memory, rate)
             track = replace(track, theta=theta, memory=memory, seen=seen)

@@ -73,12 +73,27 @@ def asks_hasattr(source: str) -> list[str]:
 
 
 def swallows_keywords(source: str) -> list[str]:
-    """No public signature takes **kwargs: what is not supported raises."""
+    """No public signature takes **kwargs, unless to pass all of them on: what is not supported raises."""
     return [
         f"{node.lineno}: {node.name} takes **{node.args.kwarg.arg}"
         for node in _functions(ast.parse(source))
-        if node.args.kwarg is not None and (_is_public(node.name) or _is_dunder(node.name))
+        if node.args.kwarg is not None
+        and (_is_public(node.name) or _is_dunder(node.name))
+        and not _passes_on(node, node.args.kwarg.arg)
     ]
+
+
+def _passes_on(function: ast.AST, name: str) -> bool:
+    """Whether ``**name`` is given to what the function calls, and ``name`` is used for nothing else."""
+    given = [
+        keyword.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg is None and isinstance(keyword.value, ast.Name) and keyword.value.id == name
+    ]
+    used = [node for node in ast.walk(function) if isinstance(node, ast.Name) and node.id == name]
+    return bool(given) and len(used) == len(given)
 
 
 def bare_todo(source: str) -> list[str]:

@@ -46,8 +46,17 @@ CASES: list[tuple[Callable[[str], list[str]], list[str], list[str]]] = [
     (rules.asks_hasattr, ["if hasattr(x, 'dask'): pass"], ["isinstance(x, int)", "'hasattr(x)'"]),
     (
         rules.swallows_keywords,
-        ["def fit(self, **kwargs): pass", "class A:\n    def __init__(self, **rest): pass"],
-        ["def _fit(**kwargs): pass", "f(**options)", "def fit(self, *, tol=1): pass"],
+        [
+            "def fit(self, **kwargs): pass",
+            "class A:\n    def __init__(self, **rest): pass",
+            "def f(**rest):\n    rest.pop('x', None)\n    g(**rest)",
+        ],
+        [
+            "def _fit(**kwargs): pass",
+            "f(**options)",
+            "def fit(self, *, tol=1): pass",
+            "def f(**rest): g(**rest)",
+        ],
     ),
     (rules.bare_todo, ["# TODO: later", "x = 1  # FIXME"], ["# TODO(#12): later", "x = 'TODO'", "# fixed"]),
     (

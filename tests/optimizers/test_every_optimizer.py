@@ -38,6 +38,7 @@ from daskml_dist.optimizers.schedules import (
     Cosine,
     InverseScaling,
     Optimal,
+    Scaled,
     Schedule,
     WarmUp,
 )
@@ -65,6 +66,7 @@ SCHEDULES: list[Schedule] = [
     Optimal(0.01, 1000.0),
     Cosine(0.1, steps=20, eta_min=0.01),
     WarmUp(InverseScaling(0.1), steps=5),
+    Scaled(InverseScaling(0.1), 0.3),
     Adaptive(0.1),
 ]
 every_optimizer = pytest.mark.parametrize("optimizer", EXAMPLES, ids=repr)
