@@ -14,11 +14,11 @@ from daskml_dist.monitor import (
     FitInfo,
     History,
     Listeners,
-    ProgressLine,
     Status,
     TopicPublisher,
     controls,
     discover,
+    progress_view,
 )
 from daskml_dist.solvers import Problem, State, Turn
 from daskml_dist.types import Decision, Step
@@ -31,7 +31,7 @@ class Log:
     def __init__(self, training: Training, hands: Hands, problem: Problem, solver: str) -> None:
         self.history = History()
         self.listeners = Listeners(
-            (self.history, ProgressLine(training.verbose), TopicPublisher(hands.publish), *discover())
+            (self.history, progress_view(training.verbose), TopicPublisher(hands.publish), *discover())
         )
         self.hands, self.began = hands, time.monotonic()
         self.asked, self.passes, self.rows = "", 0, problem.rows

@@ -20,6 +20,7 @@ from daskml_dist import inputs
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.linear_model._shown import as_html
 from daskml_dist.linear_model._watched import torn_down, watched
 from daskml_dist.penalties import L2, Penalty, Unpenalised
 from daskml_dist.solvers import MODEL_PARALLEL
@@ -63,6 +64,10 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         if "graph_" in state:
             state["graph_"] = None
         return state
+
+    def _html_repr(self) -> str:
+        """scikit-learn's diagram of the parameters, and what a fitted model has found."""
+        return str(super()._html_repr()) + as_html(self)
 
     def __sklearn_tags__(self) -> Any:
         """scikit-learn's facts about the estimator: X may be sparse."""

@@ -12,7 +12,9 @@ from daskml_dist.monitor.control import (
 )
 from daskml_dist.monitor.discovery import GROUP, discover
 from daskml_dist.monitor.history import History
-from daskml_dist.monitor.progress import ProgressLine
+from daskml_dist.monitor.notebook import NotebookView
+from daskml_dist.monitor.picture import gap_picture
+from daskml_dist.monitor.progress import ProgressLine, progress_view
 from daskml_dist.monitor.together import Listeners
 from daskml_dist.monitor.topic import TOPIC, TopicPublisher
 
@@ -26,6 +28,7 @@ __all__ = [
     "Listener",
     "ListenerFailed",
     "Listeners",
+    "NotebookView",
     "ProgressLine",
     "RateAsked",
     "Status",
@@ -35,5 +38,7 @@ __all__ = [
     "controls",
     "current_control",
     "discover",
+    "gap_picture",
+    "progress_view",
     "set_control",
 ]

@@ -8,6 +8,7 @@ import sys
 from typing import Literal, TextIO, final
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener
+from daskml_dist.monitor.notebook import NotebookView, notebook_display
 from daskml_dist.types import Step
 
 Verbose = Literal[0, 1, 2]
@@ -109,3 +110,15 @@ def _width(stream: TextIO) -> int:
     except (OSError, ValueError, AttributeError):
         columns = shutil.get_terminal_size().columns
     return columns if columns > 0 else 80  # some terminals say 0
+
+
+def progress_view(verbose: int) -> Listener:
+    """What shows the person who calls ``fit`` how far it is: a view in a notebook, a line in a terminal.
+
+    Parameters
+    ----------
+    verbose : 0 for nothing; 1 for a live view in the output of a notebook's cell, or one line in a terminal;
+        2 for a line a step as text, wherever it is.
+    """
+    display = notebook_display() if verbose == 1 else None
+    return ProgressLine(verbose) if display is None else NotebookView(display)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any, final
 
 import numpy as np
@@ -65,6 +66,11 @@ class Balance:
             *self.notes[:10],
         ]
         return "\n".join(told)
+
+    def _repr_html_(self) -> str:
+        head = repr(self).split("\n", 1)[0]
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes[:10])
+        return f"<p>{escape(head)}</p>{self.table.to_html(max_rows=20)}<ul>{notes}</ul>"
 
 
 def balance(X: Any, y: Any = None) -> Balance:
