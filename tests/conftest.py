@@ -22,6 +22,19 @@ dask.config.set(
 logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of tests marked ``few_clusters`` one case each runs on a cluster; make slow has the others."""
+    seen: set[str] = set()
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if item.get_closest_marker("few_clusters") and case and case.params.get("backend") == "cluster":
+            test = item.nodeid.split("[")[0]
+            if test in seen:
+                item.add_marker(pytest.mark.slow)
+            seen.add(test)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets."""

@@ -25,10 +25,6 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "lasso_cv",
         "l1_logistic",
         "several_classes",
-        "step_rules",
-        "layouts",
-        "small_fit",
-        "roofline",
     ]
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--markdown", str(page), "--cores", "64"]) == 0
@@ -48,6 +44,15 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "| iid | 20 |" in capsys.readouterr().out
     assert "| iid | 20 |" in page.read_text()
     assert not list(tmp_path.glob("benchmarks-*"))
+
+
+@pytest.mark.slow
+def test_more_tables_come_out(tmp_path: Path) -> None:
+    names = ["step_rules", "layouts", "small_fit", "roofline", "cost_model"]
+    out = tmp_path / "results.json"
+    asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
+    assert main([*asked, "--cores", "64"]) == 0
+    assert list(json.loads(out.read_text())["suites"]) == names
 
 
 def test_every_suite_can_be_loaded_and_has_its_place_in_the_page() -> None:

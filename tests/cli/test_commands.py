@@ -118,6 +118,7 @@ def test_unfinished_training_says_so(csv: Path, run: Callable) -> None:
     assert "did not reach tol=0 within max_iter=2" in " ".join(ran.out.split())
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves(csv: Path) -> None:
     """``| head -1``."""
     with subprocess.Popen(

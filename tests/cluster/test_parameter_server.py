@@ -177,7 +177,8 @@ def test_a_server_and_a_node_die_together(
     assert any("went back to the checkpoint" in repair for repair in seen[0].supervisor.repairs)
 
 
-@pytest.mark.parametrize("mode", [pytest.param("bulk, three servers", marks=SLOW), "stale, three servers"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["bulk, three servers", "stale, three servers"])
 @pytest.mark.usefixtures("watchful")
 def test_a_server_dies_alone(
     mode: str, client: Client, cluster: LocalCluster, best: float, monkeypatch: pytest.MonkeyPatch

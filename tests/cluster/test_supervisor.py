@@ -164,6 +164,7 @@ def test_a_result_that_cannot_be_fetched_is_asked_for_again(client: Client, expe
     assert failed
 
 
+@pytest.mark.slow
 def test_two_clients_fit_at_once(client: Client, cluster: LocalCluster, expected: Any) -> None:
     """On the same data, whose keys are the same."""
     with Client(cluster, set_as_default=False) as other, ThreadPoolExecutor(2) as pool:

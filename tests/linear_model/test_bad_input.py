@@ -23,6 +23,8 @@ from daskml_dist.linear_model import (
 )
 from tests.linear_model.problems import difference
 
+pytestmark = pytest.mark.few_clusters
+
 N = 300
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((N, 3))

@@ -39,7 +39,7 @@ METHODS = {
     LinearSVC: ["predict", "decision_function"],
 }
 
-pytestmark = pytest.mark.parametrize("estimator", ESTIMATORS)
+pytestmark = [pytest.mark.parametrize("estimator", ESTIMATORS), pytest.mark.few_clusters]
 every_container = pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 
 

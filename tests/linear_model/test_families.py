@@ -16,6 +16,8 @@ from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.linear_model import GammaRegressor, GeneralizedLinearRegressor, TweedieRegressor
 from tests.linear_model.problems import chunked, data, difference
 
+pytestmark = pytest.mark.few_clusters
+
 DATA = data()
 N = len(DATA.X)
 TIGHT = {"tol": 1e-14, "verbose": 0}

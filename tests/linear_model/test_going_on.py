@@ -24,6 +24,8 @@ from daskml_dist.linear_model import LinearRegression, LogisticRegression, Poiss
 from tests.linear_model.problems import chunked, data
 from tests.linear_model.truth import theta_of
 
+pytestmark = pytest.mark.few_clusters
+
 DATA = data()
 ITERATIVE: list[Any] = [
     LogisticRegression(C=100.0, tol=1e-12, verbose=0),

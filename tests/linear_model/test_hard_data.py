@@ -14,6 +14,8 @@ from daskml_dist.linear_model import LinearRegression, LogisticRegression, Poiss
 from tests.linear_model.problems import chunked, difference, reference
 from tests.linear_model.truth import Objective, theta_of
 
+pytestmark = pytest.mark.few_clusters
+
 N = 300
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((N, 3))

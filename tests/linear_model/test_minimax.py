@@ -37,6 +37,9 @@ MODELS: list[Any] = [
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda m: getattr(m, "loss", "logistic"))
 
 
+pytestmark = pytest.mark.few_clusters
+
+
 @cache
 def data(seed: int = 0) -> dict[str, Any]:
     """Groups of unequal sizes that disagree about the coefficients, on raw scales, and weights."""

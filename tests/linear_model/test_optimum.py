@@ -11,6 +11,8 @@ from daskml_dist.linear_model import LinearRegression, LogisticRegression, Poiss
 from tests.linear_model.problems import Data, chunked, data, difference, reference, rows
 from tests.linear_model.truth import Objective, theta_of
 
+pytestmark = pytest.mark.few_clusters
+
 DATA = data()
 TIGHT = {"tol": 1e-14, "verbose": 0}
 MODELS = [

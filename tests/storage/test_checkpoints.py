@@ -205,6 +205,7 @@ def test_litter_of_killed_processes_goes_after_an_hour_and_not_before(tmp_path: 
     assert not old.exists() and fresh.exists()
 
 
+@pytest.mark.slow
 def test_two_writers_and_a_reader_do_not_harm_each_other(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", ENDLESS, str(tmp_path)]
     writers = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
