@@ -13,6 +13,7 @@ from daskml_dist.labelled._restoring import (
     with_missing,
 )
 from daskml_dist.labelled._rows import Rows, rows_of, with_counts
+from daskml_dist.labelled._scores import accuracies, explained
 
 __all__ = [
     "Asked",
@@ -24,9 +25,11 @@ __all__ = [
     "Naming",
     "Rows",
     "Strength",
+    "accuracies",
     "classes_of",
     "curved",
     "elementwise",
+    "explained",
     "field_of",
     "in_place_of_y",
     "is_labelled",

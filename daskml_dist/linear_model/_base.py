@@ -89,7 +89,8 @@ class LinearModel(BaseEstimator):
         refuse_other_start(training.start, X)
         check_features(self, X, reset=True, names=data.names)
         forget(self)
-        self._naming = data.naming
+        if data.naming is not None:
+            self._naming = data.naming
         try:
             outcome = self._run(training, X, y, sample_weight, offset, groups)
         except Interrupted as interruption:
@@ -130,13 +131,10 @@ class LinearModel(BaseEstimator):
         self.history_ = outcome.history
         self.graph_ = outcome.graph
         self.decisions_ = outcome.decisions
-        if self._naming is not None:
-            label(
-                self,
-                self._naming,
-                used=outcome.problem.rows,
-                identity=is_identity(self, outcome.problem.loss),
-            )
+        naming: Naming | None = vars(self).get("_naming")
+        if naming is not None:
+            identity = is_identity(self, outcome.problem.loss)
+            label(self, naming, used=outcome.problem.rows, identity=identity)
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         raise NotImplementedError

@@ -14,7 +14,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import LinearModel, margins
 from daskml_dist.linear_model._labelled import is_mapped, scored
-from daskml_dist.linear_model._maps import decisions, predicted_labels
+from daskml_dist.linear_model._maps import decisions, predicted_labels, score_of_labels
 from daskml_dist.metrics import accuracy_score
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -43,8 +43,14 @@ class LinearClassifier(ClassifierMixin, LinearModel):
         return self._apply(X, function, None, self.classes_.dtype, target=True)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy on X and y, as a number; computed on the cluster where X lives there."""
+        """Accuracy on X and y, as a number; computed on the cluster where X lives there.
+
+        A model for each cell has an accuracy for each cell, a DataArray.
+        """
         check_is_fitted(self)
+        if is_mapped(self):
+            scores: Any = score_of_labels(self, X, y, sample_weight)
+            return scores  # type: ignore[no-any-return]
         X, y, sample_weight = scored(self, X, y, sample_weight)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight, scheduler=self.scheduler)
 

@@ -186,6 +186,26 @@ def probabilities(model: Any, X: Any, dtype: Any, *, log: bool) -> xr.DataArray:
     return labelled.elementwise(margins(model, X), function, dtype, outputs=model.classes_.tolist())
 
 
+def score_of_means(model: Any, loss: Loss, X: Any, y: Any, sample_weight: Any) -> xr.DataArray:
+    """The share of the deviance that is explained in each cell, lazily."""
+    return labelled.explained(model.layout_, loss, _target(y), margins(model, X), sample_weight)
+
+
+def score_of_labels(model: Any, X: Any, y: Any, sample_weight: Any) -> xr.DataArray:
+    """The accuracy in each cell, lazily."""
+    z = margins(model, X)
+    return labelled.accuracies(model.layout_, _target(y), predicted_labels(model, X), z, sample_weight)
+
+
+def _target(y: Any) -> xr.DataArray:
+    if isinstance(y, xr.DataArray):
+        return y
+    raise TypeError(
+        f"y is a {type(y).__module__}.{type(y).__name__}; a model for each cell needs an xarray DataArray to "
+        "know which values belong to which cell."
+    )
+
+
 def _mean(loss: Loss, dtype: Any, z: FloatArray) -> AnyArray:
     return loss.mean(z).astype(dtype)
 
