@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -72,7 +73,7 @@ def elementwise(
     """A function of each margin: one value, or k on a last dim "class"; NaN stays missing."""
     dims = [] if outputs is None else ["class"]
     result = xr.apply_ufunc(
-        function,
+        partial(_quietly, function),
         z,
         output_core_dims=[dims],
         dask="parallelized",
@@ -81,6 +82,12 @@ def elementwise(
         keep_attrs=False,
     )
     return result if outputs is None else result.assign_coords({"class": np.asarray(outputs)})  # type: ignore[no-any-return]
+
+
+def _quietly(function: Callable[[AnyArray], AnyArray], z: AnyArray) -> AnyArray:
+    """A function of margins of which some are NaN."""
+    with np.errstate(invalid="ignore"):
+        return function(np.asarray(z))
 
 
 def _of_groups(
@@ -99,7 +106,7 @@ def _of_groups(
     unknown = np.ravel(labels.values)[where < 0]
     if len(unknown) and layout.missing == "raise":
         raise InvalidData(
-            f"X has the group {unknown[0]!r} on {name!r}, for which no model was fitted: there are those of "
+            f"X has the group {unknown[0]} on {name!r}, for which no model was fitted: there are those of "
             f"{list(index[:10])!r}. Leave these samples out, or fit with missing='drop', which predicts NaN."
         )
     at = xr.DataArray(where.reshape(labels.shape), dims=labels.dims)
@@ -130,7 +137,7 @@ def _of_cells(
         where = known.get_indexer(index)
         if (where < 0).any():
             raise InvalidData(
-                f"X has the label {index[where < 0][0]!r} on dim {dim!r}, for which no model was "
+                f"X has the label {index[where < 0][0]} on dim {dim!r}, for which no model was "
                 "fitted. Take "
                 f"cells that were, with X.sel({dim}=...)."
             )

@@ -93,7 +93,8 @@ def _coords(data: Matched) -> tuple[str, Any]:
     levels: list[Any] = [] if layout.variables is None else [list(layout.variables)]
     levels += [first.indexes.get(dim, pd.RangeIndex(first.sizes[dim])) for dim in layout.feature_dims]
     dim = _free("feature", taken)
-    index = pd.MultiIndex.from_product(levels, names=names)
+    codes = np.indices([len(level) for level in levels]).reshape(len(levels), -1)
+    index = pd.MultiIndex(levels=levels, codes=list(codes), names=names)  # from_product would sort the labels
     return dim, xr.Coordinates.from_pandas_multiindex(index, dim)
 
 

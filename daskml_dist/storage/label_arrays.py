@@ -45,6 +45,8 @@ def made_labels(told: Mapping[str, Any]) -> xr.DataArray:
     plain = {name: (at["dims"], at["values"]) for name, at in coords.items() if name not in inside}
     array = array.assign_coords(plain)
     for dim, names in told["levels"].items():
-        index = pd.MultiIndex.from_arrays([coords[name]["values"] for name in names], names=names)
+        factors = [pd.factorize(coords[name]["values"]) for name in names]  # in the order of appearance
+        codes, labels = zip(*factors, strict=True)
+        index = pd.MultiIndex(levels=list(labels), codes=list(codes), names=names)
         array = array.assign_coords(xr.Coordinates.from_pandas_multiindex(index, dim))
     return array
