@@ -101,7 +101,7 @@ class Grid:
         """Say where a value is missing."""
         n = self.n_cells + self.n_samples
         wide = [spread(np.asarray(array), at, n) for array, at in zip(arrays, self.places, strict=True)]
-        complain(block, dict(zip(self.labels, wide, strict=True)))
+        complain(block, self.labels, wide, self.places)
 
     def _flat(self, array: AnyArray, shape: tuple[int, ...]) -> AnyArray:
         """(T,) of an array that is the same for all cells."""
@@ -209,7 +209,7 @@ class FeaturesOf:
         wide = [spread(np.asarray(a), at, n) for a, at in zip(arrays, self.grid.places, strict=False)]
         x = self.grid._features(wide, block.shape)
         if self.grid.complete and np.isnan(x).any():
-            complain(block, dict(zip(self.grid.labels, wide, strict=False)))
+            complain(block, self.grid.labels[: len(wide)], wide, self.grid.places[: len(wide)])
         return cells.factors_of(x, np.zeros((x.shape[1], 1)), None, centre=self.centre)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,34 +22,38 @@ def lacking(values: AnyArray) -> AnyArray:
     return np.zeros(values.shape, dtype=bool)
 
 
-def complain(block: Block, arrays: Mapping[str, AnyArray]) -> NoReturn:
+def complain(
+    block: Block, names: Sequence[str], arrays: Sequence[AnyArray], places: Sequence[Sequence[int]]
+) -> NoReturn:
     """Say where the first missing value of a block is.
 
     Parameters
     ----------
     block : which.
-    arrays : by name; the outer dims first, of length 1 where an array has none.
+    names : of the arrays.
+    arrays : the outer dims first, of length 1 where an array has none.
+    places : which of the outer dims each array has.
     """
-    for name, values in arrays.items():
+    for name, values, own in zip(names, arrays, places, strict=True):
         bad = lacking(values)
         if bad.any():
             first = np.argwhere(bad)[0][: len(block.spans)]
             raise NonFiniteData(
                 f"Input {name} contains NaN.\n{name} lacks {int(bad.sum())} values in one block, the "
                 "first at "
-                f"{_place(block, values, first)}. Use missing='drop' to leave out samples of which a "
+                f"{_place(block, own, first)}. Use missing='drop' to leave out samples of which a "
                 "value is "
                 "missing, or fill them, for instance with fillna or interpolate_na."
             )
     raise AssertionError("no value is missing")
 
 
-def _place(block: Block, values: AnyArray, first: Sequence[Any]) -> str:
+def _place(block: Block, own: Sequence[int], first: Sequence[Any]) -> str:
     """The labels of a place, or its positions where there are none."""
     told = []
     for axis, (dim, (start, _)) in enumerate(block.spans.items()):
-        if values.shape[axis] == 1 and block.shape[axis] != 1:
-            continue  # it does not lie on this dim
+        if axis not in own:
+            continue
         labels = block.labels.get(dim)
         at = int(first[axis])
         told.append(f"{dim}={start + at if labels is None else labels[at]}")

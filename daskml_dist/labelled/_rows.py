@@ -70,7 +70,7 @@ class _Bag:
         if not np.any(bad):
             return X, *(_plain(part) for part in parts)
         if not self.drop:
-            complain(block, dict(zip(self.labels, wide, strict=True)))
+            complain(block, self.labels, wide, self.places)
         return X[~bad], *(_plain(part[~bad]) for part in parts)
 
 

@@ -61,6 +61,11 @@ def _found(
     classes = None
     if training.labels:
         classes = labelled.classes_of(data.parts["y"], evaluate)
+        if classes.dtype.kind == "f" and (classes % 1.0).any():
+            raise InvalidData(
+                "Unknown label type: continuous. A classifier expects classes, and y holds fractions such as "
+                f"{classes[classes % 1.0 != 0.0][0]:g}. Maybe you want a regressor."
+            )
         if len(classes) != 2:
             raise InvalidData(
                 f"{training.name} with fit_over needs a y of two classes in all cells together; there are "

@@ -29,6 +29,7 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "layouts",
         "small_fit",
         "roofline",
+        "labelled",
     ]
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--markdown", str(page), "--cores", "64"]) == 0

@@ -121,7 +121,7 @@ def test_groups_of_samples() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "missing"),
-    [([False, True], np.nan), (["dry", "wet"], ""), ([3, 7], np.nan), ([0.5, 2.5], np.nan)],
+    [([False, True], np.nan), (["dry", "wet"], ""), ([3, 7], np.nan), ([1.0, 2.0], np.nan)],
 )
 def test_labels_come_back(labels: list[Any], missing: Any) -> None:
     y = xr.where(WET, labels[1], labels[0]).transpose("time", "lat", "lon").rename("rain")
@@ -168,6 +168,8 @@ def test_a_separable_cell_is_warned_of() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(InvalidData, match="of two classes in all cells together; there are 3"):
         LogisticRegression(verbose=0).fit(X, np.round(SCALED.clip(-1, 1)), fit_over=CELLS)
+    with pytest.raises(InvalidData, match=r"Unknown label type: continuous.* such as 0\.5"):
+        LogisticRegression(verbose=0).fit(X, WET * 0.5, fit_over=CELLS)
     with pytest.raises(UnsupportedCombination, match="an L2 penalty of one strength"):
         LogisticRegression(l1_ratio=0.5, verbose=0).fit(X, WET, fit_over=CELLS)
     with pytest.raises(UnsupportedCombination, match="an L2 penalty of one strength"):
