@@ -18,6 +18,9 @@ from daskml_dist.types import AnyArray, FloatArray
 _SLAB = 1 << 16  # numbers of y in a slab of cells, so that what is made of them stays in the cache
 
 
+_NAMES = ("used", "weight", "x_mean", "y_mean", "xx", "xy", "raw")
+
+
 @final
 class Incomplete(Exception):
     """A value is missing where none may be; whoever knows the labels says where."""
@@ -77,15 +80,46 @@ def _moments(x: AnyArray, y: AnyArray, weight: AnyArray | None, centre: bool, co
     shared = _shared(x, weight, centre) if x.ndim == 2 and even else None
     parts = []
     for slab in slabs(cells, y.shape[0]):
-        cut = x if x.ndim == 2 else x[:, :, slab]
-        found = None if shared is None else _complete(shared, y[:, slab], centre)
-        if even and x.ndim == 3:
-            found = _complete_own(cut, y[:, slab], weight, centre)
+        cut, target = x if x.ndim == 2 else x[:, :, slab], y[:, slab]
+        found = _whole(shared, cut, target, weight, centre) if even else None
+        if found is None and even and not complete:
+            found = _in_parts(shared, cut, target, weight, centre)
         if found is None:
             w = weight if weight is None or weight.ndim == 1 else weight[:, slab]
-            found = _masked(cut, y[:, slab], w, centre, complete)
+            found = _masked(cut, target, w, centre, complete)
         parts.append(found)
     return beside(parts) if parts else _nothing(p)
+
+
+def _whole(
+    shared: _Shared | None, x: AnyArray, y: AnyArray, weight: AnyArray | None, centre: bool
+) -> Moments | None:
+    """Cells without missing values; None where there is one."""
+    if x.ndim == 3:
+        return _complete_own(x, y, weight, centre)
+    return None if shared is None else _complete(shared, y, centre)
+
+
+def _in_parts(
+    shared: _Shared | None, x: AnyArray, y: AnyArray, weight: AnyArray | None, centre: bool
+) -> Moments | None:
+    """Cells without missing values, cells without any value, and the others; None where all are others."""
+    lacking = np.isnan(y)
+    some, none = np.asarray(lacking.any(axis=0)), np.asarray(lacking.all(axis=0))
+    if some.all() and not none.any():
+        return None
+    p, cells = len(x), y.shape[1]
+    wide = [np.zeros((*s, cells)) for s in ((), (), (p,), (), (p, p), (p,), (p,))]
+    for chosen in (~some, some & ~none):
+        if not chosen.any():
+            continue
+        own = x if x.ndim == 2 else x[:, :, chosen]
+        found = None if some[chosen].any() else _whole(shared, own, y[:, chosen], weight, centre)
+        if found is None:
+            found = _masked(own, y[:, chosen], weight, centre, False)
+        for into, name in zip(wide, _NAMES, strict=True):
+            into[..., chosen] = getattr(found, name)
+    return Moments(*wide)
 
 
 def join_moments(a: Moments, b: Moments) -> Moments:
@@ -253,8 +287,7 @@ def beside(parts: list[Moments]) -> Moments:
     common = parts[0].xx.base
     shared = common is not None and all(part.xx.base is common for part in parts)
     same = ("used", "weight", "x_mean", "xx", "raw") if shared else ()
-    names = ("used", "weight", "x_mean", "y_mean", "xx", "xy", "raw")
-    return Moments(*(getattr(parts[0], name) if name in same else joined(name) for name in names))
+    return Moments(*(getattr(parts[0], name) if name in same else joined(name) for name in _NAMES))
 
 
 def _nothing(p: int) -> Moments:

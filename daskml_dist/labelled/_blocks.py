@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, product
 from typing import Any, final
+from uuid import uuid4
 
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.task_spec import TaskRef
+from dask.array.core import slices_from_chunks
+from dask.task_spec import DataNode, TaskRef
 
 from daskml_dist.types import AnyArray
 
@@ -121,8 +123,18 @@ def _cut(array: xr.DataArray, dims: tuple[str, ...], chunks: Mapping[str, tuple[
     )
     data = array.data
     if not isinstance(data, da.Array):
-        return da.from_array(np.asarray(data), chunks=wanted, name=False)
+        return _views(np.asarray(data), wanted)
     return data if data.chunks == wanted else data.rechunk(wanted, method="tasks")
+
+
+def _views(array: AnyArray, chunks: tuple[tuple[int, ...], ...]) -> Any:
+    """An array in memory as a dask array whose blocks are views; ``from_array`` would copy all of it."""
+    name = f"in-memory-{uuid4().hex}"
+    blocks: dict[Any, Any] = {}
+    numbers = product(*(range(len(c)) for c in chunks))
+    for number, place in zip(numbers, slices_from_chunks(chunks), strict=True):
+        blocks[(name, *number)] = DataNode((name, *number), array[place])
+    return da.Array(blocks, name, chunks, meta=np.empty((0,) * array.ndim, dtype=array.dtype))
 
 
 def spread(block: AnyArray, places: tuple[int, ...], n_outer: int) -> AnyArray:

@@ -28,6 +28,9 @@ COUNTED = 1 << 28
 """Bytes of lazy data beyond which rows are counted before the fit: only then can they be streamed."""
 
 
+_RUN = 1 << 18  # samples in memory that are made rows at once, where some of them are left out
+
+
 @final
 @dataclass(frozen=True)
 class Rows:
@@ -93,8 +96,8 @@ def rows_of(data: Matched) -> Rows:
     sizes = {str(dim): size for array in data.arrays for dim, size in array.sizes.items()}
     spans = {dim: (0, sizes[dim]) for dim in data.outer}
     labels = {dim: array.indexes[dim] for array in data.arrays for dim in data.outer if dim in array.indexes}
-    arrays = [_loaded(array) for array in data.arrays]
-    X, *parts = bag(Block((0,) * len(spans), spans, labels), *arrays)
+    whole = Block((0,) * len(spans), spans, labels)
+    X, *parts = _loaded_rows(bag, whole, [np.asarray(array.data) for array in data.arrays], data.n_features)
     if not len(X):
         raise InvalidData("No sample is left: a value is missing in each of them (missing='drop').")
     return Rows(X, dict(zip(bag.names, parts, strict=True)) | fixed)
@@ -177,6 +180,8 @@ def lacking_rows(X: AnyArray) -> AnyArray:
     """(m,) where a feature is NaN; the sums tell in one sweep where there is none."""
     if X.dtype.kind != "f":
         return np.zeros(len(X), dtype=bool)
+    if X.shape[1] <= 16:  # a sum over few columns is slower than a look at each
+        return np.asarray(np.any([np.isnan(column) for column in X.T], axis=0))
     with np.errstate(invalid="ignore", over="ignore"):
         sums = X.sum(axis=1)
     suspicious = np.isnan(sums)
@@ -192,6 +197,24 @@ def _plain(part: AnyArray) -> AnyArray:
     )
 
 
-def _loaded(array: Any) -> AnyArray:
-    """What is in a DataArray in memory."""
-    return np.asarray(array.data)
+def _loaded_rows(bag: _Bag, whole: Block, arrays: list[AnyArray], p: int) -> list[AnyArray]:
+    """The rows of arrays in memory; where some are left out, in runs of labels of the first dim.
+
+    So only the rows that are left take memory.
+    """
+    dim, (_, length) = next(iter(whole.spans.items()))
+    step = max(_RUN * length // max(math.prod(whole.shape), 1), 1)
+    if not bag.drop or step >= length:
+        return list(bag(whole, *arrays))
+    X, used = np.empty((math.prod(whole.shape), p), dtype=bag.dtype), 0
+    parts: list[list[AnyArray]] = [[] for _ in bag.names]
+    for start in range(0, length, step):
+        run = slice(start, min(start + step, length))
+        block = Block(whole.number, {**whole.spans, dim: (run.start, run.stop)}, whole.labels)
+        cut = [array[run] if 0 in at else array for array, at in zip(arrays, bag.places, strict=True)]
+        rows, *others = bag(block, *cut)
+        X[used : used + len(rows)] = rows
+        used += len(rows)
+        for found, part in zip(parts, others, strict=True):
+            found.append(part)
+    return [X[:used], *(np.concatenate(found) for found in parts)]
