@@ -6,16 +6,25 @@ from dataclasses import fields, is_dataclass
 from os import PathLike, fspath
 from typing import Any
 
+import xarray as xr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.solvers import Solver
-from daskml_dist.storage import class_path, read_model, resolve, write_model
+from daskml_dist.storage import (
+    class_path,
+    described_labels,
+    made_labels,
+    read_model,
+    resolve,
+    write_model,
+)
 
 _TRANSIENT = {"graph_"}
 _CALLBACKS = "_skl_callbacks"  # of scikit-learn: code, and none of the model
 _OBJECT = "object of daskml_dist"
+_LABELLED = "labelled array"
 
 
 def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
@@ -44,7 +53,8 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
         parameters["solver"] = parameters["solver"].name  # how it was found is no part of what was found
     attributes = {name: value for name, value in vars(model).items() if name not in {*parameters, _CALLBACKS}}
     parameters = {name: _described(value) for name, value in parameters.items()}
-    kept = {name: value for name, value in attributes.items() if name not in _TRANSIENT}
+    passing = _TRANSIENT | {"_naming"}
+    kept = {name: _described(value) for name, value in attributes.items() if name not in passing}
     write_model(url, class_path(type(model)), parameters, kept, overwrite=overwrite)
 
 
@@ -62,14 +72,19 @@ def load(url: str) -> Any:
         raise CheckpointInvalid(f"{url} names {record.class_path}, which is no estimator.")
     model = cls(**{name: _made(value) for name, value in record.parameters.items()})
     for name, value in record.attributes.items():
-        setattr(model, name, value)
+        setattr(model, name, _made(value))
     for name in _TRANSIENT:
         setattr(model, name, None)
     return model
 
 
 def _described(value: Any) -> Any:
-    """A value of this library, such as a risk, as the name of its class and its fields; others as is."""
+    """A value of this library, such as a risk, as the name of its class and its fields; others as is.
+
+    A labelled array becomes its values, dims and coordinates.
+    """
+    if isinstance(value, xr.DataArray):
+        return {_LABELLED: described_labels(value)}
     if not is_dataclass(value) or isinstance(value, type):
         return value
     given = {field.name: _described(getattr(value, field.name)) for field in fields(value) if field.init}
@@ -77,7 +92,9 @@ def _described(value: Any) -> Any:
 
 
 def _made(value: Any) -> Any:
-    """The value that was described; only public dataclasses of this library are made."""
+    """The value that was described; only labelled arrays and public dataclasses of this library are made."""
+    if isinstance(value, dict) and set(value) == {_LABELLED}:
+        return made_labels(value[_LABELLED])
     if not isinstance(value, dict) or _OBJECT not in value:
         return value
     cls = resolve(value[_OBJECT])

@@ -28,6 +28,7 @@ NAMES = (
     "supervision",
     "balance",
     "cost_model",
+    "labelled",
 )
 
 Suite = Callable[[Options], list[Table]]

@@ -17,9 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from daskml_dist import fit as spine
 from daskml_dist import inputs
-from daskml_dist.errors import InvalidData, UnsupportedParameter
+from daskml_dist.errors import InvalidData, UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Interrupted, Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.labelled import Asked, Naming, is_labelled, restored
+from daskml_dist.linear_model._labelled import forget, given, is_identity, is_mapped, label, layout_of
 from daskml_dist.linear_model._shown import as_html
 from daskml_dist.linear_model._watched import torn_down, watched
 from daskml_dist.penalties import L2, Penalty, Unpenalised
@@ -36,6 +38,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     n_features_in_: int
     fit_intercept: bool
     warm_start: bool  # of those that have it
+    _naming: Naming | None
 
     def __sklearn_clone__(self) -> Self:
         """An unfitted copy; a Client is shared, since it cannot be copied."""
@@ -61,6 +64,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """Fitted models travel without the graph, which refers to a cluster."""
         state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_naming", None)
         if "graph_" in state:
             state["graph_"] = None
         return state
@@ -86,10 +90,16 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         sample_weight: Any,
         offset: Any = None,
         groups: Any = None,
+        asked: Asked | None = None,
     ) -> Outcome:
         """Run a training, and keep what was reached even when it is interrupted."""
+        data = given(asked, training, X, y, sample_weight, offset, groups)
+        X, y, sample_weight, offset, groups = data.X, data.y, data.sample_weight, data.offset, data.groups
         refuse_other_start(training.start, X)
-        check_features(self, X, reset=True)
+        check_features(self, X, reset=True, names=data.names)
+        forget(self)
+        if data.naming is not None:
+            self._naming = data.naming
         with watched(self, training, X, y, sample_weight, lambda model, outcome: model._keep(outcome, X)):
             try:
                 outcome = self._run(training, X, y, sample_weight, offset, groups)
@@ -133,15 +143,32 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         self.history_ = outcome.history
         self.graph_ = outcome.graph
         self.decisions_ = outcome.decisions
+        naming: Naming | None = vars(self).get("_naming")
+        if naming is not None:
+            identity = is_identity(self, outcome.problem.loss)
+            label(self, naming, used=outcome.problem.rows, identity=identity)
 
     def _set_coefficients(self, w: AnyArray, b: AnyArray, outcome: Outcome) -> None:
         raise NotImplementedError
 
     # -- predicting -------------------------------------------------------------------------------
 
-    def _apply(self, X: Any, function: Any, outputs: Any, dtype: Any, name: str | None = None) -> Any:
-        """Map blocks of X through a function of the margin."""
+    def _apply(
+        self,
+        X: Any,
+        function: Any,
+        outputs: Any,
+        dtype: Any,
+        name: str | None = None,
+        *,
+        target: bool = False,
+    ) -> Any:
+        """Map blocks of X through a function of the margin; ``target``: the result is in the place of y."""
         check_is_fitted(self)
+        layout = layout_of(self)
+        if layout is not None and is_labelled(X):
+            coef: Any = self.coef_
+            return restored(layout, coef, X, function, outputs=outputs, dtype=dtype, target=target)
         check_features(self, X, reset=False)
         return inputs.apply(
             X, function, n_features=self.n_features_in_, outputs=outputs, dtype=dtype, name=name
@@ -149,6 +176,11 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
 
     def _point(self) -> Point:
         """The fitted model as a point, (K, p) and (K,)."""
+        if is_mapped(self):
+            raise UnsupportedCombination(
+                f"{type(self).__name__} was fitted with fit_over and is a model for each cell; one model is "
+                "needed here. Fit without fit_over, or see coef_ and intercept_."
+            )
         w = np.atleast_2d(np.asarray(self.coef_, dtype=np.float64))
         b = np.broadcast_to(np.asarray(self.intercept_, dtype=np.float64).reshape(-1), (len(w),))
         return Point(w, b, np.zeros(w.shape[1]), True)
@@ -166,9 +198,15 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         return np.float32 if dtype_of(X) == np.float32 else np.float64
 
 
-def check_features(model: LinearModel, X: Any, *, reset: bool) -> None:
-    """Let scikit-learn set or compare ``n_features_in_`` and ``feature_names_in_``."""
-    n_features, names = inputs.features_of(X)
+def check_features(model: LinearModel, X: Any, *, reset: bool, names: AnyArray | None = None) -> None:
+    """Let scikit-learn set or compare ``n_features_in_`` and ``feature_names_in_``.
+
+    ``names`` : of the features, where X itself does not know them.
+    """
+    n_features, own = inputs.features_of(X)
+    names = own if names is None else names
+    if names is None and not reset and layout_of(model) is not None and n_features == model.n_features_in_:
+        names = vars(model).get("feature_names_in_")  # rows need not repeat what labels have told
     if names is None:
         validate_data(model, np.empty((1, n_features)), reset=reset, skip_check_array=True)
     else:

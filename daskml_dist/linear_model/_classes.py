@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import LinearModel, margins
+from daskml_dist.linear_model._labelled import is_mapped, scored
+from daskml_dist.linear_model._maps import decisions, predicted_labels, score_of_labels
 from daskml_dist.metrics import accuracy_score
 from daskml_dist.types import AnyArray, FloatArray
 
@@ -26,6 +28,8 @@ class LinearClassifier(ClassifierMixin, LinearModel):
     def decision_function(self, X: Any) -> Any:
         """(n,) margins x @ w + b, above zero for ``classes_[1]``; (n, k) of more than two classes."""
         check_is_fitted(self)
+        if is_mapped(self):
+            return decisions(self, X, self._result_dtype(X))
         function = partial(_decision, self._point(), self._result_dtype(X))
         outputs = None if len(self.classes_) == 2 else self.classes_.tolist()
         return self._apply(X, function, outputs, self._result_dtype(X))
@@ -33,11 +37,21 @@ class LinearClassifier(ClassifierMixin, LinearModel):
     def predict(self, X: Any) -> Any:
         """(n,) labels, in the kind of X."""
         check_is_fitted(self)
-        return self._apply(X, partial(_labels, self._point(), self.classes_), None, self.classes_.dtype)
+        if is_mapped(self):
+            return predicted_labels(self, X)
+        function = partial(_labels, self._point(), self.classes_)
+        return self._apply(X, function, None, self.classes_.dtype, target=True)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy on X and y, as a number; computed on the cluster where X lives there."""
+        """Accuracy on X and y, as a number; computed on the cluster where X lives there.
+
+        A model for each cell has an accuracy for each cell, a DataArray.
+        """
         check_is_fitted(self)
+        if is_mapped(self):
+            scores: Any = score_of_labels(self, X, y, sample_weight)
+            return scores  # type: ignore[no-any-return]
+        X, y, sample_weight = scored(self, X, y, sample_weight)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight, scheduler=self.scheduler)
 
 

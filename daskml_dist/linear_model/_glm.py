@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Self
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge, seed_of
+from daskml_dist.linear_model._maps import fit_maps
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Loss
 from daskml_dist.penalties import Penalty
@@ -29,11 +31,26 @@ class GLM(LinearRegressor):
     scheduler: Any
     checkpoint: Checkpoint | str | None
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,), weights and offset (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "alpha", 0.0)
-        self._train(self._training(), X, y, sample_weight, offset)
+        asked = Asked(sample_dims, feature_dims, missing, fit_over)
+        if fit_over is not None:
+            fit_maps(self, self._training(), asked, X, y, sample_weight, offset)
+            return self
+        self._train(self._training(), X, y, sample_weight, offset, asked=asked)
         return self
 
     def _penalty(self, weight_sum: float) -> Penalty:

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from daskml_dist.kernels import Point
 from daskml_dist.linear_model._base import margins
 from daskml_dist.linear_model._classes import LinearClassifier
+from daskml_dist.linear_model._labelled import is_mapped
+from daskml_dist.linear_model._maps import probabilities
 from daskml_dist.losses import Logistic
 from daskml_dist.penalties import L2, ElasticNet, Penalty, Unpenalised
 from daskml_dist.types import AnyArray
@@ -24,12 +26,16 @@ class LogisticModel(LinearClassifier):
     def predict_proba(self, X: Any) -> Any:
         """(n, k) probabilities in the order of ``classes_``, in the kind of X."""
         check_is_fitted(self)
+        if is_mapped(self):
+            return probabilities(self, X, self._result_dtype(X), log=False)
         function = partial(_probabilities, self._point(), self._result_dtype(X))
         return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
 
     def predict_log_proba(self, X: Any) -> Any:
         """(n, k) logarithms of the probabilities, in the kind of X."""
         check_is_fitted(self)
+        if is_mapped(self):
+            return probabilities(self, X, self._result_dtype(X), log=True)
         function = partial(_log_probabilities, self._point(), self._result_dtype(X))
         return self._apply(X, function, self.classes_.tolist(), self._result_dtype(X))
 

@@ -9,6 +9,7 @@ import numpy as np
 from daskml_dist import fit as spine
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     LinearModel,
     refuse_common,
@@ -16,6 +17,7 @@ from daskml_dist.linear_model._base import (
     refuse_outside,
     ridge,
 )
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.penalties import Penalty
 from daskml_dist.risks import Mean, Risk, WorstGroup
 from daskml_dist.storage import Checkpoint
@@ -41,7 +43,19 @@ class MinimaxModel(LinearModel):
     group_losses_: FloatArray
     group_weights_: FloatArray
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, offset: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        offset: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -62,7 +76,8 @@ class MinimaxModel(LinearModel):
             groups and features.
         """
         self._refuse()
-        self._train(self._training(), X, y, sample_weight, offset, groups)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, offset, groups, asked)
         return self
 
     @property

@@ -17,6 +17,8 @@ def as_html(model: Any) -> str:
     fitted = vars(model)
     if "coef_" not in fitted or "n_passes_" not in fitted:
         return ""
+    if not isinstance(model.coef_, np.ndarray):  # it has names, and shows itself
+        return f"<div>{model.coef_._repr_html_()}</div>"
     return f"<div>{_facts(model)}{_history(model)}{_coefficients(model)}</div>"
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Self, final
 
+import numpy as np
 import scipy.sparse
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_other_types,
@@ -15,6 +17,7 @@ from daskml_dist.linear_model._base import (
     refuse_share,
     seed_of,
 )
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model.least_squares import LeastSquaresModel, within
 from daskml_dist.losses import Squared
 from daskml_dist.penalties import L2, Penalty, Unpenalised
@@ -29,19 +32,30 @@ class _ElasticNet(LeastSquaresModel):
     l1_ratio: float
     positive: bool
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_changed(self, {"precompute": False, "copy_X": True, "selection": "cyclic"})
         refuse_outside(self, "alpha", 0.0)
         refuse_other_types(self, {"positive": bool}, "True or False")
         refuse_share(self, "l1_ratio")
-        self._fit(X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._fit(X, y, sample_weight, asked)
         return self
 
     @property
     def sparse_coef_(self) -> Any:
         """``coef_`` as a sparse matrix, (1, p) or (t, p)."""
-        return scipy.sparse.csr_array(self.coef_.reshape(-1, self.n_features_in_))
+        return scipy.sparse.csr_array(np.asarray(self.coef_).reshape(-1, self.n_features_in_))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,9 +7,10 @@ from typing import Any, Self, final
 import numpy as np
 
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.inputs import features_of
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_share
 from daskml_dist.linear_model._glm import GLM
+from daskml_dist.linear_model._labelled import features_in
 from daskml_dist.linear_model.tweedie import tweedie_loss
 from daskml_dist.losses import Binomial, Loss
 from daskml_dist.penalties import Bounded, ElasticNet, Penalty
@@ -100,17 +101,39 @@ class GeneralizedLinearRegressor(GLM):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,), weights and offset (n,); see ``LogisticRegression.fit``."""
         refuse_share(self, "l1_ratio")
-        n_features = features_of(X)[0]
-        for name in ("lower_bounds", "upper_bounds"):
-            given = getattr(self, name)
-            if given is not None and np.shape(given) not in ((), (n_features,)):
+        bounds = {name: getattr(self, name) for name in ("lower_bounds", "upper_bounds")}
+        for name, given in bounds.items():
+            if np.shape(given) == ():
+                continue
+            n_features = features_in(Asked(sample_dims, feature_dims, missing, fit_over), X, y)
+            if np.shape(given) != (n_features,):
                 raise UnsupportedParameter(
                     f"{name} has shape {np.shape(given)}; expected a number or ({n_features},)."
                 )
-        return super().fit(X, y, sample_weight, offset)
+        return super().fit(
+            X,
+            y,
+            sample_weight,
+            offset,
+            sample_dims=sample_dims,
+            feature_dims=feature_dims,
+            missing=missing,
+            fit_over=fit_over,
+        )
 
     def _penalty(self, weight_sum: float) -> Penalty:
         ridge, lasso = self.alpha * (1.0 - self.l1_ratio), self.alpha * self.l1_ratio

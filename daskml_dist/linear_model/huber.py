@@ -11,7 +11,9 @@ import numpy as np
 from daskml_dist import inputs
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_common, refuse_outside, ridge, seed_of
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Huber, Squared
 from daskml_dist.penalties import Penalty
@@ -81,13 +83,26 @@ class HuberRegressor(LinearRegressor):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "alpha", 0.0)
         self.__dict__.pop("outliers_", None)
-        self._train(self._training(), X, y, sample_weight)
-        if not inputs.is_lazy(X, y):
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, asked=asked)
+        if asked.given and not inputs.is_lazy(X, y):
+            self.outliers_ = np.abs(y - self.predict(X)) > self.epsilon * self.scale_
+        elif not inputs.is_lazy(X, y):
             self.outliers_ = (
                 np.abs(np.asarray(y).ravel() - np.asarray(self.predict(X)).ravel())
                 > self.epsilon * self.scale_

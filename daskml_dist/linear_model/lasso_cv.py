@@ -9,6 +9,7 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training, rule_of
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -16,6 +17,7 @@ from daskml_dist.linear_model._base import (
     refuse_outside,
     seed_of,
 )
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.least_squares import LeastSquaresModel
 from daskml_dist.losses import Squared
@@ -31,7 +33,18 @@ class _LassoSearchModel(LeastSquaresModel):
     positive: bool
     cv: Any
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Choose the penalty, and fit the model with it.
 
         Parameters
@@ -47,7 +60,8 @@ class _LassoSearchModel(LeastSquaresModel):
         self._wide = False
         search = LassoSearch(self._ratios(), self._alphas(), float(self.eps), bool(self.positive))
         training = replace(self._training(), solver=search, cv=rule_of(self.cv, labels=False))
-        self._train(training, X, y, sample_weight, groups=groups)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(training, X, y, sample_weight, groups=groups, asked=asked)
         return self
 
     def _ratios(self) -> tuple[float, ...]:

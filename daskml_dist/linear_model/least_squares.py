@@ -9,6 +9,7 @@ import numpy as np
 
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -17,6 +18,7 @@ from daskml_dist.linear_model._base import (
     ridge,
     seed_of,
 )
+from daskml_dist.linear_model._maps import fit_maps
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Squared
 from daskml_dist.penalties import L2, Bounded, Penalty, Unpenalised
@@ -33,10 +35,13 @@ class LeastSquaresModel(LinearRegressor):
         self.intercept_: Any = (b[0] if flat else b) if self.fit_intercept else 0.0
         self.n_iter_ = outcome.solution.state.passes
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, asked: Asked) -> None:
         refuse_common(self)
-        self._wide = columns_of(y) is not None
-        self._train(self._training(), X, y, sample_weight)
+        self._wide = columns_of(y) is not None and not asked.given
+        if asked.fit_over is not None:
+            fit_maps(self, self._training(), asked, X, y, sample_weight)
+            return
+        self._train(self._training(), X, y, sample_weight, asked=asked)
 
 
 @final
@@ -98,11 +103,21 @@ class LinearRegression(LeastSquaresModel):
         self.verbose = verbose
         self.scheduler = scheduler
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_changed(self, {"copy_X": True, "n_jobs": None})
         refuse_other_types(self, {"positive": bool | np.bool_}, "True or False")
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, Asked(sample_dims, feature_dims, missing, fit_over))
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -186,7 +201,17 @@ class Ridge(LeastSquaresModel):
         self.verbose = verbose
         self.scheduler = scheduler
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,) or (n, t), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_changed(self, {"copy_X": True})
         refuse_other_types(self, {"positive": bool | np.bool_}, "True or False")
@@ -194,7 +219,7 @@ class Ridge(LeastSquaresModel):
             refuse_outside(self, "alpha", 0.0)
         else:
             self._refuse_alphas(columns_of(y) or 1)
-        self._fit(X, y, sample_weight)
+        self._fit(X, y, sample_weight, Asked(sample_dims, feature_dims, missing, fit_over))
         return self
 
     def __sklearn_tags__(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 from daskml_dist import fit as spine
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -15,6 +16,7 @@ from daskml_dist.linear_model._base import (
     seed_of,
 )
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.losses import Hinge, Loss, SquaredHinge
 from daskml_dist.penalties import L2, ElasticNet, Penalty
 from daskml_dist.storage import Checkpoint
@@ -103,13 +105,24 @@ class LinearSVC(LinearClassifier):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), labels y (n,), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "C", 0.0, strict=True)
         refuse_outside(self, "intercept_scaling", 0.0, strict=True)
         refuse_changed(self, {"dual": "auto", "multi_class": "ovr"})
-        self._train(self._training(), X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, asked=asked)
         return self
 
     def _loss(self) -> Loss:

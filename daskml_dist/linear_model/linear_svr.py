@@ -9,7 +9,9 @@ from typing import Any, Self, final
 
 from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.linear_model.linear_svc import svm_penalty
 from daskml_dist.losses import EpsilonInsensitive, Loss, Squared, SquaredEpsilonInsensitive
@@ -89,14 +91,25 @@ class LinearSVR(LinearRegressor):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "epsilon", 0.0)
         refuse_outside(self, "C", 0.0, strict=True)
         refuse_outside(self, "intercept_scaling", 0.0, strict=True)
         refuse_changed(self, {"dual": "auto"})
-        self._train(self._training(), X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, asked=asked)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -17,6 +18,7 @@ from daskml_dist.linear_model._base import (
 )
 from daskml_dist.linear_model._classes import class_factors
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
+from daskml_dist.linear_model._maps import fit_maps
 from daskml_dist.losses import Logistic, Softmax
 from daskml_dist.solvers import Solver
 from daskml_dist.storage import Checkpoint
@@ -111,7 +113,18 @@ class LogisticRegression(LogisticModel):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, offset: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        offset: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -139,7 +152,11 @@ class LogisticRegression(LogisticModel):
         refuse_outside(self, "C", 0.0, strict=True, infinite=True)
         refuse_share(self, "l1_ratio")
         refuse_changed(self, {"dual": False, "intercept_scaling": 1, "n_jobs": None})
-        self._train(self._training(), X, y, sample_weight, offset)
+        asked = Asked(sample_dims, feature_dims, missing, fit_over)
+        if fit_over is not None:
+            fit_maps(self, self._training(), asked, X, y, sample_weight, offset)
+            return self
+        self._train(self._training(), X, y, sample_weight, offset, asked=asked)
         return self
 
     def _training(self) -> Training:

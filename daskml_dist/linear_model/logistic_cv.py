@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from daskml_dist import fit as spine
 from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.fit import Crossed, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     check_features,
     dtype_of,
@@ -20,6 +21,7 @@ from daskml_dist.linear_model._base import (
     seed_of,
 )
 from daskml_dist.linear_model._classes import class_factors
+from daskml_dist.linear_model._labelled import forget, given, label, one_model
 from daskml_dist.linear_model._logistic import LogisticModel, penalty, symmetric
 from daskml_dist.linear_model._scoring import scorer
 from daskml_dist.linear_model._watched import torn_down, watched
@@ -126,7 +128,18 @@ class LogisticRegressionCV(LogisticModel):
         self.scheduler = scheduler
 
     @torn_down
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Choose the penalty, and fit the model.
 
         Parameters
@@ -150,13 +163,18 @@ class LogisticRegressionCV(LogisticModel):
         Cs, ratios = self._candidates()
         score = scorer(self.scoring)
         rule = spine.rule_of(self.cv, labels=True)
-        check_features(self, X, reset=True)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        data = given(asked, self._training(), X, y, sample_weight, groups=groups, counted=True)
+        check_features(self, data.X, reset=True, names=data.names)
         penalties = [partial(penalty, C, ratio) for ratio in ratios for C in Cs.tolist()]
         training = self._training()
-        with watched(self, training, X, y, sample_weight, None):
-            crossed = spine.cross(training, penalties, rule, X, y, sample_weight, groups)
+        with watched(self, training, data.X, data.y, data.sample_weight, None):
+            crossed = spine.cross(training, penalties, rule, data.X, data.y, data.sample_weight, data.groups)
             self.Cs_, self.l1_ratios_ = Cs, ratios
-            self._keep_grid(crossed, score, X)
+            self._keep_grid(crossed, score, data.X)
+        forget(self)
+        if data.naming is not None:
+            label(self, data.naming, used=int(data.X.shape[0]), identity=False)
         self._warn(crossed)
         return self
 

@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any, Self, final
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_changed, refuse_common, refuse_outside, seed_of
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.losses import Quantile, Squared
 from daskml_dist.penalties import ElasticNet, Penalty, Unpenalised
@@ -79,13 +81,24 @@ class QuantileRegressor(LinearRegressor):
         self.scheduler = scheduler
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), y (n,), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "alpha", 0.0)
         refuse_outside(self, "quantile", 0.0, strict=True)
         refuse_changed(self, {"solver": "highs", "solver_options": None})
-        self._train(self._training(), X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, asked=asked)
         return self
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Self, final
 import numpy as np
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import (
     refuse_changed,
     refuse_common,
@@ -16,6 +17,7 @@ from daskml_dist.linear_model._base import (
     seed_of,
 )
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model.least_squares import ridge_penalty
 from daskml_dist.losses import Squared
 from daskml_dist.solvers import Solver
@@ -106,13 +108,24 @@ class RidgeClassifier(RidgeClassifierModel):
         self.verbose = verbose
         self.scheduler = scheduler
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Fit the model to X (n, p), labels y (n,), and weights (n,); see ``LogisticRegression.fit``."""
         refuse_common(self)
         refuse_outside(self, "alpha", 0.0)
         refuse_changed(self, {"copy_X": True})
         refuse_other_types(self, {"positive": bool | np.bool_}, "True or False")
-        self._train(self._training(), X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(self._training(), X, y, sample_weight, asked=asked)
         return self
 
     def _training(self) -> Training:

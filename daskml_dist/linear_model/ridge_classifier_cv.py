@@ -10,7 +10,9 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training, rule_of
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_other_types
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.ridge_classifier import RidgeClassifierModel, row_factors
 from daskml_dist.losses import Squared
@@ -74,7 +76,18 @@ class RidgeClassifierCV(RidgeClassifierModel):
         self.verbose = verbose
         self.scheduler = scheduler
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Choose the penalty, and fit the model with it.
 
         Parameters
@@ -90,7 +103,9 @@ class RidgeClassifierCV(RidgeClassifierModel):
         solver: Solver = RidgeLeaveOneOut(alphas, keep=bool(self.store_cv_results))
         if rule is not None:
             solver = RidgeAccuracy(alphas)
-        self._train(replace(self._training(), solver=solver, cv=rule), X, y, sample_weight, groups=groups)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        training = replace(self._training(), solver=solver, cv=rule)
+        self._train(training, X, y, sample_weight, groups=groups, asked=asked)
         return self
 
     def _refuse(self) -> None:

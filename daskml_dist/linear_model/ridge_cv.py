@@ -9,7 +9,9 @@ import numpy as np
 
 from daskml_dist.errors import UnsupportedCombination, UnsupportedParameter
 from daskml_dist.fit import Outcome, Training, rule_of
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_other_types
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._search import no_penalty, numbers_of
 from daskml_dist.linear_model.least_squares import LeastSquaresModel, columns_of
 from daskml_dist.losses import Squared
@@ -83,7 +85,18 @@ class RidgeCV(LeastSquaresModel):
         self.verbose = verbose
         self.scheduler = scheduler
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
+    ) -> Self:
         """Choose the penalty, and fit the model with it.
 
         Parameters
@@ -94,10 +107,11 @@ class RidgeCV(LeastSquaresModel):
         """
         self._refuse()
         self.__dict__.pop("cv_results_", None)
-        self._wide = columns_of(y) is not None
+        self._wide = columns_of(y) is not None and sample_dims is None and feature_dims is None
         rule = None if self.cv is None else rule_of(self.cv, labels=False)
         training = replace(self._training(), solver=self._search(), cv=rule)
-        self._train(training, X, y, sample_weight, groups=groups)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(training, X, y, sample_weight, groups=groups, asked=asked)
         return self
 
     def __sklearn_tags__(self) -> Any:

@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from daskml_dist.errors import InvalidData, UnsupportedCombination
 from daskml_dist.fit import Outcome, Training
 from daskml_dist.kernels import Point
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import margins
 from daskml_dist.linear_model._classes import LinearClassifier, class_factors
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import Hinge, Logistic, Loss, ModifiedHuber, SquaredHinge
 from daskml_dist.optimizers import Optimizer
@@ -171,7 +173,17 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         self.scheduler, self.checkpoint = scheduler, checkpoint
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
     ) -> Self:
         """Fit the model to X (n, p), labels y (n,), and weights (n,); see ``LogisticRegression.fit``.
 
@@ -181,7 +193,8 @@ class SGDClassifier(StochasticModel, LinearClassifier):
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
         training = self._with_classes(self._stochastic_training(start, self._solver()))
-        self._train(training, X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(training, X, y, sample_weight, asked=asked)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 
 from daskml_dist.fit import Outcome, Training
+from daskml_dist.labelled import Asked, Missing
 from daskml_dist.linear_model._base import refuse_outside
+from daskml_dist.linear_model._labelled import one_model
 from daskml_dist.linear_model._regression import LinearRegressor
 from daskml_dist.linear_model._sgd import StochasticModel
 from daskml_dist.losses import EpsilonInsensitive, FixedHuber, Loss, Squared, SquaredEpsilonInsensitive
@@ -112,7 +114,17 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         self.scheduler, self.checkpoint = scheduler, checkpoint
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, coef_init: Any = None, intercept_init: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        coef_init: Any = None,
+        intercept_init: Any = None,
+        sample_dims: Any = None,
+        feature_dims: Any = None,
+        missing: Missing = "raise",
+        fit_over: Any = None,
     ) -> Self:
         """Fit the model to X (n, p), y (n,), and weights (n,); see ``LogisticRegression.fit``.
 
@@ -123,7 +135,8 @@ class SGDRegressor(StochasticModel, LinearRegressor):
         start = self._given_start(coef_init, intercept_init)
         self.__dict__.pop("_progress", None)
         training = self._stochastic_training(start, self._solver())
-        self._train(training, X, y, sample_weight)
+        asked = one_model(self, Asked(sample_dims, feature_dims, missing, fit_over))
+        self._train(training, X, y, sample_weight, asked=asked)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -48,7 +48,7 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_more_tables_come_out(tmp_path: Path) -> None:
-    names = ["step_rules", "layouts", "small_fit", "roofline", "cost_model"]
+    names = ["step_rules", "layouts", "small_fit", "roofline", "cost_model", "labelled"]
     out = tmp_path / "results.json"
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--cores", "64"]) == 0

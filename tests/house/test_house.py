@@ -16,7 +16,18 @@ SOURCE = sorted(PACKAGE.rglob("*.py"))
 OTHERS = [path for top in ("benchmarks", "docs", "tests") for path in (ROOT / top).rglob("*.py")]
 EVERYTHING = SOURCE + sorted(OTHERS)
 
-PURE = ("types.py", "losses", "penalties", "risks", "optimizers", "splits", "kernels", "solvers", "partition")
+PURE = (
+    "types.py",
+    "losses",
+    "penalties",
+    "risks",
+    "optimizers",
+    "splits",
+    "kernels",
+    "solvers",
+    "partition",
+    "cells",
+)
 HANDS = ("cluster", "cli")  # cli/ learns levels and means, and reads predictions, before and after a fit
 FACADES = sorted(PACKAGE.rglob("__init__.py"))
 
