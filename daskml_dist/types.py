@@ -104,6 +104,27 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Layout:
+    """Who answers for what when a fit begins.
+
+    Attributes
+    ----------
+    rows, nbytes : of each shard; bytes are 0 where they are not known.
+    owners : the worker of each shard.
+    chunks : how many the data have.
+    threads : of all workers.
+    streamed : whether the data are loaded anew for each question.
+    """
+
+    rows: tuple[int, ...]
+    nbytes: tuple[int, ...]
+    owners: tuple[str, ...]
+    chunks: int
+    threads: int
+    streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One row of the history: what is known after a pass over the data.
 
