@@ -42,11 +42,7 @@ class Sender:
                 return
             self._sent.clear()
         loop: Any = self.client.loop
-        try:
-            loop.add_callback(self._drain)
-        except BaseException:  # the loop is closed with its client
-            self._sent.set()
-            raise
+        loop.add_callback(self._drain)  # which does nothing once the client is closed
 
     def flush(self, seconds: float = 0.5) -> bool:
         """Wait, for so long at most, until everything was sent; whether it was."""

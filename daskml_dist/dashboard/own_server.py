@@ -104,6 +104,13 @@ class Server:
         """Of the page."""
         return f"http://{_HOST}:{self.port}/training"
 
+    @property
+    def loop(self) -> IOLoop:
+        """On which the pages are updated, in a thread of its own."""
+        if self._loop is None:
+            raise RuntimeError("the server is closed; serve() makes a new one")
+        return self._loop
+
     def close(self) -> None:
         """Close the page; fits go on."""
         audience.leave(self._take)

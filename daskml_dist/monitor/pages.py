@@ -12,32 +12,39 @@ from daskml_dist.monitor._base import ListenerFailed
 
 PAGES = "daskml_dist.pages"
 
-#: of clients, the announcements that failed: they are not tried again
-_failed: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+#: of clients, the scheduler whose dashboard has the pages
+_opened: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def open_pages(client: Any) -> None:
     """Call whatever is announced at the entry point ``daskml_dist.pages`` with the client of a fit.
 
-    It is called for each fit, since the scheduler may be another one by now, and has to see for itself that
-    its page is there only once. One that fails is left out from then on; there is one ListenerFailed warning.
+    Once for each client and scheduler: one that was started anew, to which the client has connected again,
+    has no pages yet. What fails is not tried again; there is one ListenerFailed warning.
     """
-    failed = _failed.setdefault(client, set())
-    for point in _announced():
-        if point.name in failed:
-            continue
-        try:
-            point.load()(client)
-        except OSError:  # the scheduler does not answer: whoever asks it next will say so
-            continue
-        except Exception as error:  # somebody else's code; the fit matters more than its page
-            failed.add(point.name)
-            warnings.warn(
-                f"the page announced at {PAGES} as {point.name} = {point.value} cannot be shown; the "
-                f"training goes on without it: {error!r}",
-                ListenerFailed,
-                stacklevel=4,
-            )
+    try:
+        scheduler = str(client.scheduler_info(n_workers=0)["id"])
+        if _opened.get(client) == scheduler:
+            return
+        for point in _announced():
+            _open(point, client)
+        _opened[client] = scheduler
+    except OSError:  # the scheduler does not answer: whoever asks it next will say so
+        return
+
+
+def _open(point: EntryPoint, client: Any) -> None:
+    try:
+        point.load()(client)
+    except OSError:
+        raise
+    except Exception as error:  # somebody else's code; the fit matters more than its page
+        warnings.warn(
+            f"the page announced at {PAGES} as {point.name} = {point.value} cannot be shown; the training "
+            f"goes on without it: {error!r}",
+            ListenerFailed,
+            stacklevel=5,
+        )
 
 
 @cache
