@@ -28,6 +28,7 @@ NAMES = (
     "supervision",
     "balance",
     "cost_model",
+    "publishing",
 )
 
 Suite = Callable[[Options], list[Table]]

@@ -18,7 +18,7 @@ from daskml_dist import inputs
 from daskml_dist.cluster._base import Hands, Holding, laid_out
 from daskml_dist.cluster.drawing import Drawing
 from daskml_dist.cluster.late import MULTIPLE, PULSE, Race
-from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
+from daskml_dist.cluster.memory import RESIDENT_SHARE, row_bytes, table_bytes
 from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.planner import OVERHEAD, Planner
 from daskml_dist.cluster.recipes import Recipe, recipes
@@ -133,8 +133,8 @@ class OnDask(Hands):
         return found
 
     def layout(self) -> Layout:
-        facts = self._rows, self._sizes(), len(self.roster.threads), self._resident is None
-        return laid_out(self.plan, *facts)
+        sizes = [row_bytes(self._source) * rows for rows in self._rows]
+        return laid_out(self.plan, self._rows, sizes, len(self.roster.threads), self._resident is None)
 
     def evaluate(self, small: Any) -> Any:
         def once() -> Any:

@@ -87,13 +87,12 @@ class Resident:
         return tuple((who_has.get(key) or (None,))[0] for key in keys)
 
     def sizes(self) -> tuple[float, ...]:
-        """Bytes of each chunk, as the workers weighed them; asked until all of them are known."""
-        if self._sizes is not None:
-            return self._sizes
-        told: Any = self.client.nbytes(list(self.blocks), summary=False) if self.blocks else {}
-        sizes = tuple(float(sum(told.get(key, 0) for key in keys.values())) for keys in self.keys)
-        self._sizes = sizes if len(told) == len(self.blocks) else None
-        return sizes
+        """Bytes of each chunk, as the workers weighed them; asked once."""
+        if self._sizes is None:
+            wanted = list(map(str, self.blocks))
+            told: Any = self.client.nbytes(list(self.blocks), summary=False) if wanted else {}
+            self._sizes = tuple(float(sum(told.get(key, 0) for key in keys.values())) for keys in self.keys)
+        return self._sizes
 
     def drop(self, copies: Mapping[int, str]) -> None:
         """Let workers forget the blocks of chunks of which another worker has a copy."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, final
 from uuid import uuid4
 
-from daskml_dist.cluster import Hands, OnDask
+from daskml_dist.cluster import Hands, OnDask, scheduler_id
 from daskml_dist.fit.details import Details
 from daskml_dist.fit.training import Training
 from daskml_dist.monitor import (
@@ -44,7 +44,7 @@ class Log:
         self._told: tuple[Decision, ...] = ()
         self.id = uuid4().hex
         if isinstance(hands, OnDask):
-            open_pages(hands.client)
+            open_pages(hands.client, scheduler_id(hands.client))
         info = FitInfo(
             self.id,
             training.name,

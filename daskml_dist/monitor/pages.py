@@ -16,16 +16,20 @@ PAGES = "daskml_dist.pages"
 _opened: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
-def open_pages(client: Any) -> None:
+def open_pages(client: Any, scheduler: str) -> None:
     """Call whatever is announced at the entry point ``daskml_dist.pages`` with the client of a fit.
 
     Once for each client and scheduler: one that was started anew, to which the client has connected again,
     has no pages yet. What fails is not tried again; there is one ListenerFailed warning.
+
+    Parameters
+    ----------
+    client : of the fit.
+    scheduler : what tells its scheduler from others.
     """
+    if _opened.get(client) == scheduler:
+        return
     try:
-        scheduler = str(client.scheduler_info(n_workers=0)["id"])
-        if _opened.get(client) == scheduler:
-            return
         for point in _announced():
             _open(point, client)
         _opened[client] = scheduler

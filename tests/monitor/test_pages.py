@@ -19,12 +19,6 @@ class Asked:
 
     def __init__(self) -> None:
         self.scheduler = "first"
-        self.gone = False
-
-    def scheduler_info(self, n_workers: int) -> dict[str, str]:
-        if self.gone:
-            raise OSError("the scheduler is gone")
-        return {"id": self.scheduler}
 
 
 def good(client: Any) -> None:
@@ -57,11 +51,11 @@ def announce(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_once_for_each_scheduler(announce: Callable[..., None]) -> None:
     announce("good")
     client = Asked()
-    open_pages(client)
-    open_pages(client)
+    open_pages(client, client.scheduler)
+    open_pages(client, client.scheduler)
     assert opened == [client]
     client.scheduler = "started anew"
-    open_pages(client)
+    open_pages(client, client.scheduler)
     assert opened == [client, client]
 
 
@@ -69,28 +63,20 @@ def test_one_that_fails_gives_one_warning_and_the_others_are_opened(announce: Ca
     announce("cannot_import", "no_such_function", "good")
     client = Asked()
     with pytest.warns(ListenerFailed) as caught:
-        open_pages(client)
+        open_pages(client, client.scheduler)
     assert len(caught) == 2 and "the training goes on without it" in str(caught[0].message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        open_pages(client)
+        open_pages(client, client.scheduler)
     assert opened == [client]
 
 
 def test_a_scheduler_that_does_not_answer_is_asked_again_at_the_next_fit(
     announce: Callable[..., None],
 ) -> None:
-    announce("good")
+    announce("unreachable", "good")
     client = Asked()
-    client.gone = True
-    open_pages(client)
-    assert opened == []
-    client.gone = False
-    open_pages(client)
-    assert opened == [client]
-    announce("unreachable")
-    client.scheduler = "another"
-    open_pages(client)
+    open_pages(client, client.scheduler)
     announce("good")
-    open_pages(client)
-    assert opened == [client, client]
+    open_pages(client, client.scheduler)
+    assert opened == [client]
