@@ -89,8 +89,8 @@ def _notes(client: Any) -> list[str]:
     return [
         "client: all that the thread of the fit does for those who watch, the look for the page at the "
         "beginning included; medians over fits after a first one.",
-        f"On the scheduler an event takes {1e6 * events:.0f} us to be stored, and a tick of an open page with "
-        f"5 new steps {1e3 * tick:.1f} ms (every 250 ms).",
+        f"On the scheduler an event takes {1e6 * events:.0f} us to be stored, and a tick of an open page "
+        f"with 5 new steps {1e3 * tick:.1f} ms (every 250 ms).",
     ]
 
 

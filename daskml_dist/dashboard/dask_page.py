@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
-from distributed.dashboard.components import add_periodic_callback
 from distributed.dashboard.components.scheduler import BOKEH_THEME, env
 from distributed.dashboard.core import BokehApplication
 from distributed.dashboard.scheduler import template_variables
@@ -85,7 +84,7 @@ def _plots(paths: list[str]) -> type[IndividualPlots]:
 def _training(view: View, server: Any, extra: dict[str, Any], doc: Any) -> None:
     page = Page(view)
     page.update()
-    add_periodic_callback(doc, page, TICK)
+    doc.add_periodic_callback(page.update, TICK)
     doc.title = "Dask: Training"
     doc.add_root(page.root)
     doc.template = env.get_template("simple.html")
@@ -96,7 +95,7 @@ def _training(view: View, server: Any, extra: dict[str, Any], doc: Any) -> None:
 def _single(view: View, panel: type[Panel], server: Any, extra: dict[str, Any], doc: Any) -> None:
     single = Single(view, panel)
     single.update()
-    add_periodic_callback(doc, single, TICK)
+    doc.add_periodic_callback(single.update, TICK)
     doc.title = f"Dask: Training, {panel.title}"
     doc.add_root(single.root)
     doc.theme = BOKEH_THEME

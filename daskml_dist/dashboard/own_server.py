@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from functools import partial
 from threading import Event, Thread
@@ -14,7 +15,6 @@ from bokeh.application import Application
 from bokeh.application.handlers.function import FunctionHandler
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
-from bokeh.server.util import bind_sockets
 from jinja2 import Template
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
@@ -89,10 +89,12 @@ class Server:
     def __init__(self, port: int, theme: Theme, apply: Apply | None) -> None:
         self.store = Store()
         self._theme, self._view = theme, _Here(self.store, apply)
-        sockets, self.port = bind_sockets(_HOST, port)
+        bound = socket.create_server((_HOST, port))
+        bound.setblocking(False)
+        self.port = int(bound.getsockname()[1])
         self._ready, self._failure = Event(), list[BaseException]()
         self._loop: IOLoop | None = None
-        self._thread = Thread(target=self._run, args=(sockets,), name="daskml-dist-page", daemon=True)
+        self._thread = Thread(target=self._run, args=(bound,), name="daskml-dist-page", daemon=True)
         self._thread.start()
         self._ready.wait(_START)
         if self._failure:
@@ -133,7 +135,7 @@ class Server:
         if loop is not None:
             loop.add_callback(self.store.take, dict(message))
 
-    def _run(self, sockets: list[Any]) -> None:
+    def _run(self, bound: socket.socket) -> None:
         asyncio.set_event_loop(asyncio.new_event_loop())
         try:
             loop = IOLoop.current()
@@ -146,7 +148,7 @@ class Server:
                 redirect_root=True,
             )
             http = HTTPServer(pages)
-            http.add_sockets(sockets)
+            http.add_sockets([bound])
             server = BaseServer(loop, pages, http)
             server.start()
             self._loop = loop

@@ -23,6 +23,7 @@ _GRID = """
 @media (min-width: 720px) { :host { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (min-width: 1200px) { :host { grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); } }
 """
+_A_TICK = 3  # panels that are made at an update
 _ALONG: tuple[Along, Along] = ("passes", "seconds")
 _logger = logging.getLogger("daskml_dist.dashboard")
 
@@ -30,6 +31,8 @@ _logger = logging.getLogger("daskml_dist.dashboard")
 @final
 class Page:
     """All panels of the fit that is chosen; those without data are hidden.
+
+    They are made a few at each update: a figure takes 10 ms and more, and the scheduler has other work.
 
     Parameters
     ----------
@@ -39,14 +42,10 @@ class Page:
     def __init__(self, view: View) -> None:
         self.view = view
         self.header = Header(view, self.update)
-        self.panels = [panel(view.memory) for panel in PANELS]
+        self.panels: list[Panel] = []
         self.along = RadioButtonGroup(labels=["passes", "seconds"], active=0, width=160)
         self.along.on_change("active", lambda attr, old, new: self._turn(new))
-        self.grid = Row(
-            children=[panel.root for panel in self.panels],
-            sizing_mode="stretch_width",
-            stylesheets=[InlineStyleSheet(css=_GRID)],
-        )
+        self.grid: Any = Row(sizing_mode="stretch_width", stylesheets=[InlineStyleSheet(css=_GRID)])
         self.empty = Div(text=EMPTY, sizing_mode="stretch_width", styles={"font-size": "15px"})
         axis = Row(children=[Div(text="horizontal axis", margin=(10, 4, 5, 5)), self.along])
         self.body = column(axis, self.grid, sizing_mode="stretch_width", visible=False)
@@ -67,11 +66,23 @@ class Page:
         _set(self.body, "visible", fit is not None)
         if fit is None:
             return
+        self._make(_A_TICK)
         now = (fit.id, fit.version)
         for panel in self.panels:
             if now != self._seen or panel.name == "memory":
                 self._show(panel, fit)
         self._seen = now
+
+    def _make(self, most: int) -> None:
+        """Make the next panels."""
+        kinds = PANELS[len(self.panels) : len(self.panels) + most]
+        if kinds:
+            made = [kind(self.view.memory) for kind in kinds]
+            for panel in made:
+                panel.along(_ALONG[self.along.active or 0])
+            self.panels += made
+            self.grid.children = [panel.root for panel in self.panels]
+            self._seen = ("", -1)
 
     def _show(self, panel: Panel, fit: Fit) -> None:
         try:

@@ -64,7 +64,7 @@ def until(page: Any, holds: Callable[[], bool], seconds: float = 90.0) -> float:
     """Wait for it; how long that took."""
     began = time.monotonic()
     while not holds():
-        assert time.monotonic() < began + seconds, text_of(page)
+        assert time.monotonic() < began + seconds, (page.evaluate(GAPS), text_of(page)[-1500:])
         page.wait_for_timeout(20)
     return time.monotonic() - began
 
