@@ -25,6 +25,7 @@ html_title = "daskml_dist"
 html_copy_source = False
 html_show_sourcelink = False
 templates_path: list[str] = []
+html_static_path = ["_static"]
 
 myst_heading_anchors = 3
 

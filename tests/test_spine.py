@@ -24,6 +24,7 @@ from daskml_dist.fit import Interrupted, Outcome, Training, fit, score
 from daskml_dist.losses import Logistic, Poisson, Squared
 from daskml_dist.monitor import FitEnd, FitInfo, Listener
 from daskml_dist.monitor.topic import TOPIC
+from daskml_dist.monitor.topic import messages as messages_of
 from daskml_dist.penalties import L2, Unpenalised
 from daskml_dist.types import AnyArray, Step
 
@@ -227,12 +228,14 @@ def test_steps_are_published_on_the_topic(data: Data, client: Client) -> None:
     messages: list[dict[str, Any]] = []
     while time.monotonic() < deadline and (not messages or messages[-1]["event"] != "end"):
         time.sleep(0.05)
-        last = [message for _, message in client.get_events(TOPIC)]
+        last = list(messages_of(client.get_events(TOPIC)))
         ids = [message["fit_id"] for message in last if message["event"] == "begin"]
         messages = [message for message in last if ids and message["fit_id"] == ids[-1]]
     assert [message["number"] for message in messages] == list(range(len(messages)))
-    assert [m["event"] for m in messages] == ["begin", *["step"] * len(outcome.history), "end"]
-    assert [m["objective"] for m in messages[1:-1]] == [row["objective"] for row in outcome.history]
+    assert (messages[0]["event"], messages[1]["event"], messages[-1]["event"]) == ("begin", "placed", "end")
+    steps = [message for message in messages if message["event"] == "step"]
+    assert [m["objective"] for m in steps] == [row["objective"] for row in outcome.history]
+    assert {message["client"] for message in messages} == {client.id}
 
 
 def test_the_graph_of_a_pass_can_be_seen(data: Data, client: Client, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ NAMES = (
     "balance",
     "cost_model",
     "labelled",
+    "publishing",
 )
 
 Suite = Callable[[Options], list[Table]]

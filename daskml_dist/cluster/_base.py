@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, final
+from typing import Any, NamedTuple, TypeVar, final
 
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Plan, in_place, sequential
-from daskml_dist.types import Chunk, Cost, Decision, Table
+from daskml_dist.types import AnyArray, Chunk, Cost, Decision, Layout, Table
 
 B = TypeVar("B")
+
+
+class Busy(NamedTuple):
+    """How long a shard's sweep took, loading included, and where: a few bytes beside its partial."""
+
+    shard: int
+    worker: str
+    seconds: float
 
 
 @final
@@ -50,8 +58,9 @@ class Hands(ABC):
 
     Call ``hold``, ``place`` and ``code`` in this order, then ``answer`` as often as needed, and
     ``close`` at the end. ``planned`` is the plan that the hands would choose. All
-    backends give the same bits. ``cost`` is that of the last question, ``plan`` says which chunk lives
-    where, ``coding`` how kernels see targets. ``heed()`` is called every now and then while an
+    backends give the same bits. ``cost`` is that of the last question, ``busy`` how long each shard took for
+    it, where that is known; ``plan`` says which chunk lives where, ``coding`` how kernels see targets, and
+    ``names`` how the columns of the table are called. ``heed()`` is called every now and then while an
     answer is waited for; what it raises ends the wait.
     """
 
@@ -59,6 +68,8 @@ class Hands(ABC):
     cost: Cost
     plan: Plan
     heed: Callable[[], None] = staticmethod(_go_on)
+    busy: tuple[Busy, ...] = ()
+    names: AnyArray | None = None
 
     @abstractmethod
     def hold(self, table: Table) -> Holding:
@@ -98,6 +109,10 @@ class Hands(ABC):
     def close(self) -> None:
         """Let go of everything that was held."""
 
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Who answers for what."""
+
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """What moved between workers so far, and why; nothing moves without a cluster."""
@@ -112,3 +127,15 @@ class Hands(ABC):
     @abstractmethod
     def dashboard(self) -> str | None:
         """Address of the dashboard, or None."""
+
+
+def laid_out(plan: Plan, rows: Sequence[int], sizes: Sequence[float], threads: int, streamed: bool) -> Layout:
+    """The layout of a plan, given the rows and bytes of each chunk."""
+    return Layout(
+        tuple(int(sum(rows[i] for i in ids)) for ids in plan.shards),
+        tuple(int(sum(sizes[i] for i in ids)) for ids in plan.shards),
+        tuple(plan.owners),
+        len(rows),
+        threads,
+        streamed,
+    )

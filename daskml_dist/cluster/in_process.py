@@ -6,22 +6,23 @@ import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar, final
 from uuid import uuid4
 
 import dask
 from scipy.sparse import issparse
 
-from daskml_dist.cluster._base import Hands, Holding, heeded
+from daskml_dist.cluster._base import Busy, Hands, Holding, heeded, laid_out
 from daskml_dist.cluster.blas import single_threaded_blas
-from daskml_dist.cluster.memory import RESIDENT_SHARE, process_limit, table_bytes
+from daskml_dist.cluster.memory import RESIDENT_SHARE, block_bytes, process_limit, table_bytes
 from daskml_dist.cluster.recipes import chunk_of, patiently, recipes, refuse_unreadable
 from daskml_dist.cluster.served_here import serve_here
 from daskml_dist.cluster.shards import RecipeShard, ResidentShard, Shard
 from daskml_dist.kernels import NOTHING, Coding, Partial, Question, combine, finish, partial_answer
 from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Plan
-from daskml_dist.types import Chunk, Cost, Table
+from daskml_dist.types import Chunk, Cost, Layout, Table
 
 B = TypeVar("B")
 
@@ -41,10 +42,11 @@ class InProcess(Hands):
         self._chunks: list[Chunk] = []
         self._recipes: list[Any] = []
         self._shards: list[Shard] = []
+        self._rows: tuple[int, ...] = ()
         self._pool: ThreadPoolExecutor | None = None
 
     def hold(self, table: Table) -> Holding:
-        streamed = False
+        self.names, streamed = table.feature_names, False
         if not table.lazy:
             self._chunks = cut(table)
         else:
@@ -56,6 +58,7 @@ class InProcess(Hands):
                 self._chunks = self._load(table)
         rows = table.chunks if streamed else tuple(_rows(chunk) for chunk in self._chunks)
         assert rows is not None
+        self._rows = rows
         return Holding(rows, (None,) * len(rows), ("this process",) * self.threads, streamed)
 
     def place(self, plan: Plan) -> None:
@@ -76,12 +79,15 @@ class InProcess(Hands):
         began = time.monotonic()
         kernel = question.kernel
 
-        def ask(shard: Shard) -> Partial:
-            return partial_answer(kernel, heeded(shard.chunks(self.coding, self._token, kernel), self.heed))
+        def ask(number: int) -> tuple[Partial, Busy]:
+            begun = time.monotonic()
+            chunks = self._shards[number].chunks(self.coding, self._token, kernel)
+            partial = partial_answer(kernel, heeded(chunks, self.heed))
+            return partial, Busy(number, _thread(number), time.monotonic() - begun)
 
-        partials = (
-            [ask(self._shards[0])] if len(self._shards) == 1 else list(self._threads().map(ask, self._shards))
-        )
+        numbers = range(len(self._shards))
+        told = [ask(0)] if len(numbers) == 1 else list(self._threads().map(ask, numbers))
+        partials, self.busy = [partial for partial, _ in told], tuple(busy for _, busy in told)
         total = NOTHING
         for partial in partials:
             total = combine(kernel, total, partial)
@@ -95,8 +101,16 @@ class InProcess(Hands):
     def serve(self, descent: Descent) -> Served:
         began = time.monotonic()
         found = serve_here(descent, self._shards, self.coding, self._token, self.heed)
+        self.busy = ()  # nodes wait for each other, and nobody measures for how long
         self.cost = Cost(len(self._shards), found.counts.nbytes, time.monotonic() - began)
         return found
+
+    def layout(self) -> Layout:
+        sizes = [_bytes(chunk) for chunk in self._chunks] or [0] * len(self._rows)
+        threads = tuple(map(_thread, range(len(self.plan.shards))))
+        return laid_out(
+            replace(self.plan, owners=threads), self._rows, sizes, self.threads, bool(self._recipes)
+        )
 
     def evaluate(self, small: Any) -> Any:
         return dask.compute(small, scheduler="threads")[0]
@@ -135,6 +149,15 @@ class InProcess(Hands):
             chunk_of(i, dict(zip(table.columns, blocks, strict=True)))
             for i, blocks in enumerate(zip(*computed, strict=True))
         ]
+
+
+def _thread(number: int) -> str:
+    """What the thread of a shard is called."""
+    return f"thread {number + 1}"
+
+
+def _bytes(chunk: Chunk) -> int:
+    return sum(block_bytes(part) for part in chunk.columns.values())
 
 
 def _rows(chunk: Chunk) -> int:

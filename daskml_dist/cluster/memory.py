@@ -45,6 +45,13 @@ def _weighed(block: Any) -> AnyArray:
     return np.array([[block_bytes(block)]], dtype=np.int64)
 
 
+def row_bytes(table: Table | None) -> float:
+    """Bytes of a row of dense columns, by their dtypes; 0 where they are sparse, or there is no table."""
+    if table is None or (table.X is not None and inputs.is_sparse(table)):
+        return 0.0
+    return float(sum(part.dtype.itemsize * np.prod(part.shape[1:]) for part in table.columns.values()))
+
+
 def block_bytes(block: Any) -> int:
     """Bytes of a dense or sparse block."""
     if not issparse(block):

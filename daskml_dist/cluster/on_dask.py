@@ -15,15 +15,16 @@ import numpy as np
 from distributed import Client, Future, futures_of
 
 from daskml_dist import inputs
-from daskml_dist.cluster._base import Hands, Holding
+from daskml_dist.cluster._base import Hands, Holding, laid_out
 from daskml_dist.cluster.drawing import Drawing
 from daskml_dist.cluster.late import MULTIPLE, PULSE, Race
-from daskml_dist.cluster.memory import RESIDENT_SHARE, table_bytes
+from daskml_dist.cluster.memory import RESIDENT_SHARE, row_bytes, table_bytes
 from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.planner import OVERHEAD, Planner
 from daskml_dist.cluster.recipes import Recipe, recipes
 from daskml_dist.cluster.resident import Resident
 from daskml_dist.cluster.roster import Roster
+from daskml_dist.cluster.sender import Sender
 from daskml_dist.cluster.served_there import Serving
 from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
@@ -32,7 +33,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
 from daskml_dist.partition import Facts, Plan, in_place, longest_first, together
-from daskml_dist.types import Cost, Decision, Table
+from daskml_dist.types import Cost, Decision, Layout, Table
 
 B = TypeVar("B")
 
@@ -74,7 +75,7 @@ class OnDask(Hands):
         self._met: set[str] = set()  # workers that have answered something
         self._beats: dict[str, float] = {}  # when late workers were heard of
         self._copies: dict[int, str] = {}  # chunks on the way to a helper
-        self._tasks = 0
+        self._tasks, self._sender = 0, Sender(client)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -82,6 +83,7 @@ class OnDask(Hands):
 
     def hold(self, table: Table) -> Holding:
         self._source, self._resident, self._recipes, self._weighed = table, None, [], False
+        self.names = table.feature_names
         if self._too_large(table):
             self._recipes = recipes(table)
             self._rows = table.chunks or ()
@@ -127,8 +129,13 @@ class OnDask(Hands):
 
         serving = Serving(self.client, self.supervisor, descent, seen, self._shards, plan.owners, rebuild)
         found = serving.run()
+        self.busy = ()  # nodes wait for each other, and nobody measures for how long
         self.cost = Cost(serving.tasks, found.counts.nbytes, time.monotonic() - began)
         return found
+
+    def layout(self) -> Layout:
+        sizes = [row_bytes(self._source) * rows for rows in self._rows]
+        return laid_out(self.plan, self._rows, sizes, len(self.roster.threads), self._resident is None)
 
     def evaluate(self, small: Any) -> Any:
         def once() -> Any:
@@ -137,17 +144,10 @@ class OnDask(Hands):
         return self.supervisor.insist(once, _nothing, list)
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> None:
-        # log_event() of the client waits for the scheduler; a pass must not
-        scheduler: Any = self.client.scheduler
-        loop: Any = self.client.loop
-
-        async def tell() -> None:
-            with suppress(OSError):  # the scheduler is gone; whoever asks it something will say so
-                await scheduler.log_event(topic=topic, msg=dict(message))
-
-        loop.add_callback(tell)
+        self._sender.send(topic, {**message, "client": self.client.id})
 
     def close(self) -> None:
+        self._sender.flush()
         for future in self._shards:
             future.release()  # now, and not when the garbage collector comes by
         if self._resident is not None:
@@ -377,6 +377,7 @@ class OnDask(Hands):
         if race.copied is not None:
             self.planner.came_out("backup", "the copy was first" if by_copy else "the original was first")
         self._met |= {busy.worker for busy in reply.busy}
+        self.busy = reply.busy
         kernel = question.kernel
         if kernel.reads_features and kernel.streams_only is None:
             seconds, owners = [race.waited] * len(self.plan.shards), list(self.plan.owners)

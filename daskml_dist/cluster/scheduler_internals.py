@@ -49,6 +49,11 @@ def reconnect_for(client: Client, seconds: float | None) -> float | None:
     return before
 
 
+def scheduler_id(client: Client) -> str:
+    """Which scheduler the client is connected to, without asking it (``_scheduler_identity``)."""
+    return str(client._scheduler_identity.get("id", ""))
+
+
 def drop_copies(client: Client, copies: Mapping[str, list[Key]]) -> None:
     """Let each worker forget these keys where another has them (``Scheduler.delete_worker_data``).
 

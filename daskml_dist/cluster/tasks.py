@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
 from distributed import get_worker
 
+from daskml_dist.cluster._base import Busy
 from daskml_dist.cluster.blas import single_threaded_blas
 from daskml_dist.cluster.shards import Shard, ShardMoved
 from daskml_dist.kernels import NOTHING, Coding, Kernel, Partial, Question, combine, finish, partial_answer
@@ -17,14 +18,6 @@ FAN_IN = 8
 
 #: seconds, of which differences count; tests put another one here
 clock = time.perf_counter
-
-
-class Busy(NamedTuple):
-    """How long a shard's sweep took, loading included, and where: a few bytes beside its partial."""
-
-    shard: int
-    worker: str
-    seconds: float
 
 
 @final

@@ -1,5 +1,27 @@
-"""Pictures: the only room that draws."""
+"""Pictures: the only room that draws. What needs bokeh is imported when it is asked for."""
 
-from daskml_dist.dashboard.balance import plot_balance
+from __future__ import annotations
 
-__all__ = ["plot_balance"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daskml_dist.dashboard.balance import plot_balance
+    from daskml_dist.dashboard.controls import enable_controls
+    from daskml_dist.dashboard.own_server import Server, serve
+
+__all__ = ["Server", "enable_controls", "plot_balance", "serve"]
+
+_WHERE = {
+    "Server": "own_server",
+    "enable_controls": "controls",
+    "plot_balance": "balance",
+    "serve": "own_server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for: the plugin of the scheduler must not bring bokeh into the client."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
 from typing import Any, final
 from uuid import uuid4
 
-from daskml_dist.cluster import Hands
+from daskml_dist.cluster import Hands, OnDask, scheduler_id
+from daskml_dist.fit.details import Details
 from daskml_dist.fit.training import Training
 from daskml_dist.monitor import (
+    TOPIC,
+    Detail,
     FitEnd,
     FitInfo,
     History,
     Listeners,
     Status,
     TopicPublisher,
+    audience,
     controls,
     discover,
+    open_pages,
     progress_view,
 )
 from daskml_dist.solvers import Problem, State, Turn
@@ -31,15 +37,18 @@ class Log:
     def __init__(self, training: Training, hands: Hands, problem: Problem, solver: str) -> None:
         self.history = History()
         self.listeners = Listeners(
-            (self.history, progress_view(training.verbose), TopicPublisher(hands.publish), *discover())
+            (self.history, progress_view(training.verbose), TopicPublisher(self._publish), *discover())
         )
         self.hands, self.began = hands, time.monotonic()
         self.asked, self.passes, self.rows = "", 0, problem.rows
         self.state = State()
+        self.details = Details(hands, problem, self.began)
         self._told: tuple[Decision, ...] = ()
         self.id = uuid4().hex
         self.control = training.control
         controls.enter(self.id, self.control)
+        if isinstance(hands, OnDask):
+            open_pages(hands.client, scheduler_id(hands.client))
         info = FitInfo(
             self.id,
             training.name,
@@ -50,6 +59,9 @@ class Log:
             training.max_passes,
         )
         self.listeners.begin(info)
+        if self._watched:
+            for detail in self.details.placed():
+                self.listeners.look(detail)
 
     def heard(self, state: State, turn: Turn | None) -> None:
         """Note a step if the last question was a pass that told something of the objective."""
@@ -72,13 +84,38 @@ class Log:
                     partial_bytes=cost.partial_bytes,
                 )
             )
+        if self._watched:
+            self._look(state, turn is None)
         self._tell_decisions()
         self.passes = state.passes
         self.asked = "" if turn is None else turn.asked
 
+    def tell(self, detail: Detail) -> None:
+        """Let whoever watches know of something that no state tells; it may come after the end."""
+        if self._watched:
+            self.listeners.look(detail)
+
     def decisions(self) -> list[dict[str, Any]]:
         """What moved between workers so far: what becomes ``decisions_``."""
         return [asdict(decision) for decision in self.hands.decisions]
+
+    @property
+    def _watched(self) -> bool:
+        """Whether anybody could see more than the steps."""
+        return isinstance(self.hands, OnDask) or bool(audience)
+
+    def _publish(self, topic: str, message: dict[str, Any]) -> None:
+        """To whoever watches here, and on the cluster."""
+        if topic == TOPIC:
+            audience.tell(message)
+        self.hands.publish(topic, message)
+
+    def _look(self, state: State, last: bool) -> None:
+        """Tell what was revealed beside the numbers of the step."""
+        if self.asked:
+            self.details.answered()
+        for detail in self.details.of(state, last):
+            self.listeners.look(detail)
 
     def _tell_decisions(self) -> None:
         """Tell what was decided, or measured, since the last time."""
@@ -92,4 +129,12 @@ class Log:
         """Tell that the conversation is over."""
         controls.leave(self.id)
         self._tell_decisions()
-        self.listeners.end(FitEnd(self.id, status, message, self.state.passes, time.monotonic() - self.began))
+        seconds = time.monotonic() - self.began
+        why = message or _reason(status)
+        self.listeners.end(FitEnd(self.id, status, why, self.state.passes, seconds))
+
+
+def _reason(status: str) -> str:
+    """Why a fit failed: the error that is on its way up; empty for other ends."""
+    error = sys.exc_info()[1] if status == "failed" else None
+    return "" if error is None else f"{type(error).__name__}: {error}"[:500]

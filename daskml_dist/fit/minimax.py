@@ -148,6 +148,7 @@ def _grouped_problem(
         groups=totals.rows,
         shares=totals.weights / totals.weights.sum(),
         shifts=np.array([float(shifts.get(label, 0.0)) for label in names]),
+        names=tuple(map(str, names)),
     )
 
 

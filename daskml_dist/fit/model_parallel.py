@@ -98,7 +98,7 @@ def _talk(
 
 def _tell(log: Log, hands: Hands, spent: Cost, reached: Reached) -> Cost:
     """Let whoever listens know of a Newton step and what it cost; the next one begins at nothing."""
-    hands.cost, log.asked = spent, "Newton step"
+    hands.cost, hands.busy, log.asked = spent, (), "Newton step"
     log.heard(State(reached.passes, None, reached.progress), None)
     return Cost(0, 0, 0.0)
 

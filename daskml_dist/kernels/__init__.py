@@ -33,7 +33,7 @@ from daskml_dist.kernels.fold_moments import FoldMoments, FoldMomentsAnswer
 from daskml_dist.kernels.fold_survey import FoldSurvey
 from daskml_dist.kernels.group_sample import GroupSample
 from daskml_dist.kernels.group_totals import GroupTotals, GroupTotalsAnswer
-from daskml_dist.kernels.held_out import HeldOut, Left
+from daskml_dist.kernels.held_out import HeldOut, Left, Score
 from daskml_dist.kernels.hessian_vector import HessianVector
 from daskml_dist.kernels.joint_sums import theta_order
 from daskml_dist.kernels.judgement import Judgement, Verdict
@@ -118,6 +118,7 @@ __all__ = [
     "RelativeError",
     "RowTally",
     "Sample",
+    "Score",
     "ScoreSketch",
     "Sketch",
     "SquaredError",

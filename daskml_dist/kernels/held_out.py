@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -49,10 +49,20 @@ class Left(Kernel[FloatArray]):
         return total.sums["weights"]
 
 
+class Score(NamedTuple):
+    """A score and its standard error, as if rows were independent."""
+
+    value: float
+    error: float
+
+
 @final
 @dataclass(frozen=True)
-class HeldOut(Kernel[float]):
+class HeldOut(Kernel[Score]):
     """The score on the rows that are held out: accuracy of classes, else r2; 0 where there is no weight.
+
+    With t_i the hit of a row or the square of its residual and s_i its weight, the standard error of the mean
+    of t is sqrt(sum s_i^2 (t_i - mean)^2) / sum s_i; that of r2 takes the spread of y as known.
 
     Attributes
     ----------
@@ -69,11 +79,12 @@ class HeldOut(Kernel[float]):
         assert chunk.X is not None
         few = rows_of(chunk, self.walk.held_out(chunk.id, chunk.X.shape[0]))
         assert few.X is not None and few.y is not None
-        sums = np.zeros(4)  # weight, hits or squared residuals, y, y^2
+        sums = np.zeros(7)  # weight, hits or squared residuals t, y, y^2; s^2, s^2 t, s^2 t^2
         for where, x in blocks(few.X, margins=len(self.point.w)):
             z, y = x @ self.point.w.T + self.point.raw_intercept, few.y[where]
             s = np.ones(y.shape[0]) if few.weight is None else few.weight[where]
-            sums += [s.sum(), s @ self._told(z, y), s @ y, s @ np.square(y)]
+            t, ss = self._told(z, y), np.square(s)
+            sums += [s.sum(), s @ t, s @ y, s @ np.square(y), ss.sum(), ss @ t, ss @ np.square(t)]
         return Part({"sums": sums})
 
     def _told(self, z: FloatArray, y: FloatArray) -> FloatArray:
@@ -83,11 +94,14 @@ class HeldOut(Kernel[float]):
         found = z[:, 0] > 0.0 if z.shape[1] == 1 else z.argmax(axis=1)
         return np.asarray((found == y) + 0.0 * z.sum(axis=1))  # rows that are not finite are refused
 
-    def finish(self, total: Total) -> float:
-        weight, told, y, squares = total.sums["sums"]
+    def finish(self, total: Total) -> Score:
+        weight, told, y, squares, *errors = total.sums["sums"]
         if weight == 0.0:
-            return 0.0
+            return Score(0.0, 0.0)
+        mean = told / weight
+        ss, of_t, of_squares = errors
+        error = float(np.sqrt(max(of_squares - 2.0 * mean * of_t + mean * mean * ss, 0.0)))
         if self.labels:
-            return float(told / weight)
+            return Score(float(mean), error / float(weight))
         spread = squares - y * y / weight
-        return float(1.0 - told / spread) if spread > 0.0 else 0.0
+        return Score(float(1.0 - told / spread), error / float(spread)) if spread > 0.0 else Score(0.0, 0.0)

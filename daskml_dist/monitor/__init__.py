@@ -1,6 +1,7 @@
 """Monitor: who hears the steps of a training. Nothing here can slow a fit down or stop it."""
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, Status
+from daskml_dist.monitor.audience import Audience, audience
 from daskml_dist.monitor.control import (
     Control,
     Controls,
@@ -10,20 +11,38 @@ from daskml_dist.monitor.control import (
     current_control,
     set_control,
 )
+from daskml_dist.monitor.details import (
+    Candidates,
+    Coefficients,
+    Detail,
+    GroupsSeen,
+    HeldOutScore,
+    Placed,
+    Stale,
+    Steered,
+    Work,
+)
 from daskml_dist.monitor.discovery import GROUP, discover
 from daskml_dist.monitor.history import History
 from daskml_dist.monitor.notebook import NotebookView
+from daskml_dist.monitor.pages import PAGES, open_pages
 from daskml_dist.monitor.picture import gap_picture
 from daskml_dist.monitor.progress import ProgressLine, progress_view
 from daskml_dist.monitor.together import Listeners
-from daskml_dist.monitor.topic import TOPIC, TopicPublisher
+from daskml_dist.monitor.topic import TOPIC, TopicPublisher, messages
 
 __all__ = [
     "Control",
     "Controls",
+    "Audience",
+    "Candidates",
+    "Coefficients",
+    "Detail",
     "FitEnd",
     "FitInfo",
     "GROUP",
+    "GroupsSeen",
+    "HeldOutScore",
     "History",
     "Listener",
     "ListenerFailed",
@@ -41,4 +60,12 @@ __all__ = [
     "gap_picture",
     "progress_view",
     "set_control",
+    "PAGES",
+    "Placed",
+    "Stale",
+    "Steered",
+    "Work",
+    "audience",
+    "messages",
+    "open_pages",
 ]

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from daskml_dist.monitor.details import Detail
 from daskml_dist.types import Decision, Step
 
 Plain = float | int | str
@@ -69,6 +70,9 @@ class Listener(ABC):
 
     def decide(self, decision: Decision) -> None:  # noqa: B027 - who does not care need not say so
         """Work moved on the cluster; heard again, with the same number, if its gain is measured later."""
+
+    def look(self, detail: Detail) -> None:  # noqa: B027 - nor who does not look closer
+        """Something beside the numbers of the steps is known; a few times a second at most."""
 
     @abstractmethod
     def end(self, outcome: FitEnd) -> None:

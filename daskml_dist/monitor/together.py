@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import final
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed
+from daskml_dist.monitor.details import Detail
 from daskml_dist.types import Decision, Step
 
 
@@ -35,6 +36,9 @@ class Listeners(Listener):
 
     def decide(self, decision: Decision) -> None:
         self._each(lambda listener: listener.decide(decision))
+
+    def look(self, detail: Detail) -> None:
+        self._each(lambda listener: listener.look(detail))
 
     def end(self, outcome: FitEnd) -> None:
         self._each(lambda listener: listener.end(outcome))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, final
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, as_plain
+from daskml_dist.monitor.details import Detail, Placed
 from daskml_dist.types import Decision, Step
 
 TOPIC = "daskml_dist.training"
@@ -15,11 +16,11 @@ TOPIC = "daskml_dist.training"
 
 @final
 class TopicPublisher(Listener):
-    """Publishes begin, each step and decision, and end as plain dicts.
+    """Publishes begin, each step, detail and decision, and end as plain dicts.
 
     A message is the fields of FitInfo, Step or FitEnd and three more: ``event`` ("begin", "step" or "end"),
     ``fit_id``, and ``number``, which counts the messages of a fit from 0 so that a gap can be seen. A
-    Decision has ``event`` "decision", and its own number as ``decision``.
+    Decision has ``event`` "decision", and its own number as ``decision``; a detail has its own ``event``.
 
     Parameters
     ----------
@@ -35,19 +36,23 @@ class TopicPublisher(Listener):
 
     def begin(self, info: FitInfo) -> None:
         self._fit_id, self._number = info.fit_id, 0
-        self._send("begin", info)
+        self._send("begin", dict(as_plain(info)))
 
     def hear(self, step: Step) -> None:
-        self._send("step", step)
+        self._send("step", dict(as_plain(step)))
+
+    def look(self, detail: Detail) -> None:
+        self._send(detail.event, asdict(detail.layout if isinstance(detail, Placed) else detail))
 
     def decide(self, decision: Decision) -> None:
-        self._send("decision", decision)
+        fields = asdict(decision)
+        self._send("decision", {"decision": fields.pop("number"), **fields})
 
     def end(self, outcome: FitEnd) -> None:
-        self._send("end", outcome)
+        self._send("end", dict(as_plain(outcome)))
 
-    def _send(self, event: str, record: FitInfo | Step | Decision | FitEnd) -> None:
-        message = _message(record) | {"event": event, "fit_id": self._fit_id, "number": self._number}
+    def _send(self, event: str, fields: dict[str, Any]) -> None:
+        message = fields | {"event": event, "fit_id": self._fit_id, "number": self._number}
         self._number += 1
         try:
             self._publish(TOPIC, message)
@@ -58,9 +63,15 @@ class TopicPublisher(Listener):
                 warnings.warn(text, ListenerFailed, stacklevel=3)
 
 
-def _message(record: FitInfo | Step | Decision | FitEnd) -> dict[str, Any]:
-    """The fields of a record; the number of a decision makes room for that of the message."""
-    if not isinstance(record, Decision):
-        return dict(as_plain(record))
-    fields = asdict(record)
-    return {"decision": fields.pop("number"), **fields}
+def messages(events: Iterable[tuple[float, Any]]) -> Iterator[dict[str, Any]]:
+    """The messages among events of the topic, as ``Client.get_events(TOPIC)`` has them, one by one.
+
+    An event is a message, or a list of messages that were waiting to be sent together.
+
+    Examples
+    --------
+    >>> [m["number"] for m in messages([(0.1, {"number": 0}), (0.2, [{"number": 1}, {"number": 2}])])]
+    [0, 1, 2]
+    """
+    for _, told in events:
+        yield from told if isinstance(told, list | tuple) else [told]

@@ -36,7 +36,7 @@ from daskml_dist.solvers.ridge_accuracy import RidgeAccuracy
 from daskml_dist.solvers.ridge_leave_one_out import RidgeLeaveOneOut
 from daskml_dist.solvers.ridge_search import RidgeSearch
 from daskml_dist.solvers.served_steps import STALENESS
-from daskml_dist.solvers.stochastic import STRATEGIES, StochasticGradient
+from daskml_dist.solvers.stochastic import SCORE, SCORE_ERROR, STRATEGIES, StochasticGradient
 from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
 from daskml_dist.solvers.track import SERVED
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
@@ -74,6 +74,8 @@ __all__ = [
     "RidgeAccuracy",
     "RidgeLeaveOneOut",
     "RidgeSearch",
+    "SCORE",
+    "SCORE_ERROR",
     "SERVED",
     "STALENESS",
     "STRATEGIES",

@@ -28,12 +28,14 @@ class GroupProblem(Problem):
     groups : rows of each group.
     shares : (G,) its share of all weight.
     shifts : (G,) c, what is added to its loss.
+    names : what the groups are called, for whoever watches; empty for their numbers.
     """
 
     risk: Risk = field(default_factory=WorstGroup)
     groups: AnyArray = field(default_factory=lambda: np.ones(1, dtype=np.int64))
     shares: FloatArray = field(default_factory=lambda: np.ones(1))
     shifts: FloatArray = field(default_factory=lambda: np.zeros(1))
+    names: tuple[str, ...] = ()
 
     @property
     def n_groups(self) -> int:

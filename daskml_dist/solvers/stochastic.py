@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, final
 import numpy as np
 
 from daskml_dist.errors import InvalidData
-from daskml_dist.kernels import Batch, HeldOut, Left, MiniBatch, Point, Question, Stepping, View, Walk
+from daskml_dist.kernels import Batch, HeldOut, Left, MiniBatch, Point, Question, Score, Stepping, View, Walk
 from daskml_dist.optimizers import SGD, Optimizer
 from daskml_dist.parameter_server import Consistency
 from daskml_dist.solvers._base import Conversation, Problem, Solution, Solver, State, Turn
@@ -29,6 +29,8 @@ STRATEGIES = {
     "model_averaging": averaged_models,
     "parameter_server": parameter_server,
 }
+#: in the numbers of a state: how the last epoch did on held-out rows, and the standard error of that
+SCORE, SCORE_ERROR = "held_out.score", "held_out.error"
 _DONE = "done"  # of a state whose epochs are over
 _DIVERGED = "diverged"
 _LEAST_RATE = 1e-6  # of an adaptive schedule: what is below ends the descent
@@ -119,10 +121,16 @@ class StochasticGradient(Solver):
             point = track.model(task.stepping.optimizer)
             state = track.state(point, state.passes + epoch.passes, progress)
             # until the epoch is judged, what is kept is its beginning
-            score = self._score(task, replace(begun, point=point)) if self.held else None
-            told = epoch.loss / len(problems) if score is None else -(yield from score)
-            track, converged = self._judged(track, told)
+            score: Score | None = None
+            if self.held:
+                score = yield from self._score(task, replace(begun, point=point))
+            track, converged = self._judged(
+                track, epoch.loss / len(problems) if score is None else -score.value
+            )
             state = track.state(point, state.passes, progress)
+            if score is not None:
+                scored = {SCORE: score.value, SCORE_ERROR: score.error}
+                state = replace(state, numbers={**state.numbers, **scored})
         if not (converged or note or self.once or self.tol is None):
             note = _unfinished(self.epochs)
         return Solution(state, converged, notes=(note,) if note else ())
@@ -196,10 +204,10 @@ class StochasticGradient(Solver):
         state = track.state(chosen.point, 1 if first.streamed else 0, None)
         return replace(state, numbers={**state.numbers, _DONE: float(chosen.solved)})
 
-    def _score(self, task: Task, state: State) -> Generator[Turn, Any, float]:
+    def _score(self, task: Task, state: State) -> Generator[Turn, Any, Score]:
         """How the model does on the rows that are held out."""
         assert state.point is not None
-        score: float = yield Turn(Question(HeldOut(state.point, task.walk, self.labels)), state)
+        score: Score = yield Turn(Question(HeldOut(state.point, task.walk, self.labels)), state)
         return score
 
     def _judged(self, track: Track, told: float) -> tuple[Track, bool]:

@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster, wait
 from daskml_dist import Placement
 from daskml_dist.cluster import late
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.monitor import TOPIC
+from daskml_dist.monitor import TOPIC, messages
 from daskml_dist.partition import BALANCED
 from tests.cluster import slowness
 from tests.cluster.nemesis import at_question, bits, seeded, train, until, whole
@@ -89,7 +89,7 @@ def test_a_slow_worker_is_relieved_once(
     assert hands[0].planner.pace.imbalance <= BALANCED
     expected_gain = sum(d["expected_gain"] for d in found.decisions)
     assert sum(d["measured_gain"] for d in found.decisions) == pytest.approx(expected_gain, rel=0.02)
-    told = [message for _, message in client.get_events(TOPIC) if message["event"] == "decision"]
+    told = [message for message in messages(client.get_events(TOPIC)) if message["event"] == "decision"]
     last = {m["decision"]: (m["why"], m["measured_gain"]) for m in told}
     assert last == {d["number"]: (d["why"], d["measured_gain"]) for d in found.decisions}
     moved = {chunk for d in found.decisions for chunk in d["chunks"]}
