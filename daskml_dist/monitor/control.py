@@ -186,36 +186,37 @@ class Controls:
         """A fit has ended."""
         self._of.pop(fit_id, None)
 
-    def apply(self, message: Mapping[str, Any]) -> str:
-        """Do what a message from elsewhere asks for, if it is valid and its fit runs here; nothing is raised.
+    def apply(self, message: Mapping[str, Any]) -> None:
+        """Do what a message from elsewhere asks for, if its fit runs here.
 
         Parameters
         ----------
         message : ``fit_id``, ``command`` (one of ``COMMANDS``), and ``value``, which is the factor of "rate",
             from 0.1 to 10.
 
-        Returns
-        -------
-        Why nothing was done, in words; empty where it was done, or where the fit is not in this process.
+        Raises
+        ------
+        UnsupportedParameter
+            Another command, or another factor.
+        UnsupportedCombination
+            The solver of the fit finds its own steps.
         """
         fit_id, command = message.get("fit_id"), message.get("command")
         control = self._of.get(fit_id) if isinstance(fit_id, str) else None
         if control is None:
-            return ""
+            return
         if command not in COMMANDS:
-            return f"command={command!r}: expected one of {', '.join(COMMANDS)}"
+            raise UnsupportedParameter(f"command={command!r}: expected one of {', '.join(COMMANDS)}.")
         if command != "rate":
             getattr(control, command)()
-            return ""
+            return
         value: Any = message.get("value")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not LOWEST <= value <= HIGHEST:
-            return f"value={value!r}: expected a factor from {LOWEST:g} to {HIGHEST:g}"
-        try:
-            control.rate(value)
-        except UnsupportedCombination as error:
-            return str(error)
-        return ""
+            raise UnsupportedParameter(
+                f"value={value!r}: expected a factor from {LOWEST:g} to {HIGHEST:g} of the learning rate."
+            )
+        control.rate(value)
 
 
 #: of this process
