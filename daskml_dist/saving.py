@@ -70,9 +70,9 @@ def load(url: str) -> Any:
     cls = resolve(record.class_path)
     if not issubclass(cls, BaseEstimator):
         raise CheckpointInvalid(f"{url} names {record.class_path}, which is no estimator.")
-    model = cls(**{name: _made(value) for name, value in record.parameters.items()})
+    model = cls(**{name: made(value) for name, value in record.parameters.items()})
     for name, value in record.attributes.items():
-        setattr(model, name, _made(value))
+        setattr(model, name, made(value))
     for name in _TRANSIENT:
         setattr(model, name, None)
     return model
@@ -91,8 +91,13 @@ def _described(value: Any) -> Any:
     return {_OBJECT: class_path(type(value)), "fields": given}
 
 
-def _made(value: Any) -> Any:
-    """The value that was described; only labelled arrays and public dataclasses of this library are made."""
+def made(value: Any) -> Any:
+    """The value that ``save`` described; only labelled arrays and dataclasses of this library are made.
+
+    Parameters
+    ----------
+    value : an attribute or parameter as ``storage.read_model`` gives it.
+    """
     if isinstance(value, dict) and set(value) == {_LABELLED}:
         return made_labels(value[_LABELLED])
     if not isinstance(value, dict) or _OBJECT not in value:
@@ -100,4 +105,4 @@ def _made(value: Any) -> Any:
     cls = resolve(value[_OBJECT])
     if not is_dataclass(cls):
         raise CheckpointInvalid(f"{value[_OBJECT]} is no class of values; it is not loaded.")
-    return cls(**{name: _made(given) for name, given in value["fields"].items()})
+    return cls(**{name: made(given) for name, given in value["fields"].items()})

@@ -11,6 +11,8 @@ from daskml_dist.cli.coefficients import largest
 from daskml_dist.cli.encoding import FILE, Encoding
 from daskml_dist.cli.report import Report, short
 from daskml_dist.cli.values import listed
+from daskml_dist.labelled import Layout
+from daskml_dist.saving import made
 from daskml_dist.storage import read_model
 
 DEFAULTS = (None, False, 0)
@@ -25,7 +27,7 @@ def show(url: str) -> None:
         There is no model, or a damaged one.
     """
     record = read_model(url)
-    attributes, report = record.attributes, Report()
+    attributes, report = {name: made(value) for name, value in record.attributes.items()}, Report()
     report.line(f"{record.class_path.rpartition('.')[2]} in {url}")
     report.fact("class", record.class_path)
     set_ = ", ".join(
@@ -47,7 +49,10 @@ def show(url: str) -> None:
     report.fact("made", str(record.manifest.get("created_at")))
     versions: dict[str, Any] = record.manifest.get("versions", {})
     report.fact("with", ", ".join(f"{name} {number}" for name, number in versions.items()))
-    lines = largest(attributes)
+    layout: Layout | None = attributes.get("layout_")
+    if layout is not None:
+        _labelled_facts(report, layout, attributes)
+    lines = [] if layout is not None and layout.mapped else largest(attributes)
     if lines:
         report.line("\n  the largest coefficients, each by the unit of its feature")
     for name, text in lines:
@@ -59,4 +64,14 @@ def _fit_facts(report: Report, attributes: dict[str, Any]) -> None:
     if "n_passes_" in attributes:
         report.fact("passes", f"{attributes['n_passes_']}")
     if "gap_" in attributes:
-        report.fact("gap", f"{attributes['gap_']:.1e} relative ({attributes.get('gap_kind_', 'unknown')})")
+        worst = float(np.nanmax(np.asarray(attributes["gap_"])))  # of a model for each cell
+        report.fact("gap", f"{worst:.1e} relative ({attributes.get('gap_kind_', 'unknown')})")
+
+
+def _labelled_facts(report: Report, layout: Layout, attributes: dict[str, Any]) -> None:
+    """Which dims a model was fitted to, and of which it has a model for each label."""
+    used = int(np.sum(np.asarray(attributes["n_used_"])))
+    report.fact("samples", f"{used:,} along {', '.join(layout.sample_dims)}")
+    if layout.mapped:
+        sizes = attributes["intercept_"].sizes
+        report.fact("a model for each", " x ".join(f"{dim} ({size:,})" for dim, size in sizes.items()))

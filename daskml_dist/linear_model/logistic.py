@@ -133,18 +133,27 @@ class LogisticRegression(LogisticModel):
         y : (n,) labels of two classes or more: numbers, strings or bools.
         sample_weight : (n,) weights, one number, or None.
         offset : (n,) what is added to the margin, or None.
+        sample_dims : names of the dims along which samples lie. X is then a DataArray or Dataset, the others
+            are DataArrays on these dims or some of them, and ``coef_`` and predictions have labels
+            (docs/labelled.md). None for rows.
+        feature_dims : names of the dims of the features; None for all that y does not have.
+        missing : "raise" where a labelled value is NaN, or "drop" the sample.
+        fit_over : names of dims of y, each label of which has a model of its own; or the name of a
+            coordinate, or a DataArray of labels, each of which has one; None for one model.
 
         Returns
         -------
-        self.
+        self. Labelled data set ``n_used_``, how many samples were used, and ``layout_``, which dims are what.
 
         Raises
         ------
         InvalidData
             The data cannot be used; a ValueError. NonFiniteData names the chunk and column of NaN or
-            infinity.
+            infinity; ChunkMismatch the dim and the first labels that differ.
         UnsupportedParameter
             A parameter is out of range, or means nothing here.
+        UnsupportedCombination
+            ``fit_over`` with a penalty, a loss or a parameter that has no solver of many models.
         ClusterGaveUp
             The cluster could not answer after repeated repairs.
         """
