@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from daskml_dist.fit.details import Details
-from daskml_dist.linear_model import LogisticRegression, MinimaxRegressor, SGDClassifier
+from daskml_dist.linear_model import LogisticRegression, LogisticRegressionCV, MinimaxRegressor, SGDClassifier
 from daskml_dist.monitor import audience
 
 Told = list[Mapping[str, Any]]
@@ -106,9 +106,9 @@ def test_servers_tell_how_stale_pulls_were(told: Told) -> None:
 
 def test_a_search_tells_its_candidates(told: Told) -> None:
     X, y = table(1500)
-    SGDClassifier(eta0=[0.001, 0.1], cv=3, learning_rate="constant", max_iter=3, tol=None, verbose=0).fit(
-        X, y
-    )
+    SGDClassifier(
+        eta0=[0.001, 0.1], eta0_cv=3, learning_rate="constant", max_iter=3, tol=None, verbose=0
+    ).fit(X, y)
     [found] = of(told, "candidates")
     assert len(found["means"]) == 2 and found["best"] == int(np.argmin(found["means"]))
 
@@ -132,3 +132,13 @@ def test_nothing_is_looked_at_where_nobody_watches(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Details, "answered", looked)
     X, y = table()
     LogisticRegression(verbose=0).fit(X, y)
+
+
+def test_candidates_of_a_cross_validation_are_told_with_their_errors(told: Told) -> None:
+    X, y = table(1500)
+    model = LogisticRegressionCV(Cs=[0.01, 1.0], cv=3, scoring="neg_log_loss", verbose=0).fit(X, y)
+    [found] = of(told, "candidates")
+    losses = -model.scores_[True]  # (splits, candidates)
+    assert found["means"] == pytest.approx(losses.mean(axis=0), rel=1e-3)
+    assert found["errors"] == pytest.approx(losses.std(axis=0, ddof=1) / np.sqrt(3), rel=1e-2)
+    assert len(found["names"]) == 2 and found["best"] == int(np.argmin(found["means"]))

@@ -73,10 +73,10 @@ class _Timed:
             setattr(Log, name, honest)
 
     def _timed(self, honest: Any) -> Any:
-        def timed(log: Log, *given: Any) -> None:
+        def timed(*given: Any) -> Any:
             began = time.perf_counter()
             try:
-                honest(log, *given)
+                return honest(*given)
             finally:
                 self.seconds += time.perf_counter() - began
 
@@ -88,7 +88,7 @@ def _notes(client: Any) -> list[str]:
     events, tick = client.run_on_scheduler(_on_scheduler)
     return [
         "client: all that the thread of the fit does for those who watch, the look for the page at the "
-        "beginning included; medians over fits after a first one.",
+        "beginning included; medians over fits after a first one. Sending is done by the loop of the client.",
         f"On the scheduler an event takes {1e6 * events:.0f} us to be stored, and a tick of an open page "
         f"with 5 new steps {1e3 * tick:.1f} ms (every 250 ms).",
     ]

@@ -147,7 +147,6 @@ class OnDask(Hands):
         self._sender.send(topic, {**message, "client": self.client.id})
 
     def close(self) -> None:
-        self._sender.flush()
         for future in self._shards:
             future.release()  # now, and not when the garbage collector comes by
         if self._resident is not None:

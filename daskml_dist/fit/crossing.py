@@ -12,12 +12,14 @@ from daskml_dist import inputs
 from daskml_dist.cluster import Hands
 from daskml_dist.errors import InvalidData
 from daskml_dist.fit.data import placed
+from daskml_dist.fit.details import scored
 from daskml_dist.fit.folding import refuse_other_groups, settle_folds
 from daskml_dist.fit.log import Log
 from daskml_dist.fit.meeting import meet
 from daskml_dist.fit.surveying import loss_of, survey_labels
 from daskml_dist.fit.training import Training
-from daskml_dist.kernels import Coding, FoldSurvey, LabelSurveyAnswer, Question, View
+from daskml_dist.kernels import Coding, FoldSurvey, LabelSurveyAnswer, Question, Verdict, View
+from daskml_dist.monitor import Candidates
 from daskml_dist.penalties import Penalty
 from daskml_dist.solvers import Grid, Judged, Problem, automatic, named
 from daskml_dist.splits import Folds, Split
@@ -76,7 +78,18 @@ def cross(
         met = meet(grid.solve(solver), hands, log)
         width = len(grid.views)
         judged = [met.judged[start : start + width] for start in range(0, len(met.judged), width)]
+        verdicts = [[one.verdict for one in row if one.verdict is not None] for row in judged]
+        if all(verdicts):
+            log.tell(_candidates(verdicts))
         return Crossed(judged, found.classes, met.state.passes, log.history.rows(), hands.graph)
+
+
+def _candidates(verdicts: list[list[Verdict]]) -> Candidates:
+    """The mean log loss of each candidate on the rows that splits test."""
+    loss = np.array([[told.log_loss for told in row] for row in verdicts])
+    weight = np.array([[told.confusion.sum() for told in row] for row in verdicts])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return scored("mean log loss on held-out rows", loss / weight)
 
 
 def _grid(

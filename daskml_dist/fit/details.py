@@ -81,7 +81,7 @@ class Details:
         self._passes, self._told = state.passes, now
         yield from self._all(state, now)
         if last and "held_out" in state.arrays:
-            yield _candidates(state.arrays["held_out"], int(state.numbers["chosen"]))
+            yield scored("mean loss on held-out rows", state.arrays["held_out"])
 
     def _all(self, state: State, now: float) -> Iterator[Detail]:
         if state.point is not None:
@@ -145,11 +145,11 @@ def _served(numbers: Mapping[str, float]) -> tuple[tuple[int, ...], tuple[int, .
     return tuple(stale), pulls, int(numbers[f"{SERVED}pushes"]), int(numbers[f"{SERVED}nbytes"])
 
 
-def _candidates(losses: FloatArray, chosen: int) -> Candidates:
-    """From (C, S) mean losses on the held-out rows of each split."""
+def scored(metric: str, losses: FloatArray) -> Candidates:
+    """What (C, S) losses on the held-out rows of splits say of candidates; the lowest mean is best."""
     finite = np.where(np.isfinite(losses), losses, np.nan)
     splits = losses.shape[1]
     errors = finite.std(axis=1, ddof=1) / np.sqrt(splits) if splits > 1 else np.full(len(losses), np.nan)
     names = tuple(f"candidate {c + 1}" for c in range(len(losses)))
-    means = tuple(finite.mean(axis=1).tolist())
-    return Candidates("mean loss on held-out rows", names, means, tuple(errors.tolist()), chosen)
+    means = np.nan_to_num(finite.mean(axis=1), nan=np.inf)
+    return Candidates(metric, names, tuple(means.tolist()), tuple(errors.tolist()), int(np.argmin(means)))

@@ -67,7 +67,7 @@ class HeldOutScore:
 class Candidates:
     """What cross-validation found: for each candidate the mean over the splits and its standard error.
 
-    ``metric`` says of what; ``best`` is the position of the one that was chosen.
+    ``metric`` says of what; ``best`` is the position of the best mean.
     """
 
     event: ClassVar[str] = "candidates"

@@ -108,6 +108,15 @@ def test_a_logarithmic_axis_gets_no_zero_and_nothing_infinite() -> None:
     np.testing.assert_array_equal(source.data["gap"], [np.nan, 0.5])
 
 
+def test_only_proven_gaps_make_a_band_for_the_minimum() -> None:
+    steps = [told.step(1, gap=0.5, objective=2.0), told.step(2, gap=0.5, objective=1.0, gap_kind="estimate")]
+    view = Looked(told.begin(), *steps, told.step(3, gap=7.0, objective=1.0))
+    [loss] = [kind(view.memory) for kind in PANELS if kind.name == "loss"]
+    assert loss.update(view.store.fits["fit-1"])
+    [source] = [source for source in sources(loss) if "bound" in source.data]
+    np.testing.assert_array_equal(source.data["bound"], [1.0, 1.0, 1.0])
+
+
 def test_coefficients_keep_their_lines_while_others_come_and_go() -> None:
     view = Looked(told.begin(), told.coefficients(1, 20))
     [panel] = [kind(view.memory) for kind in PANELS if kind.name == "coefficients"]

@@ -38,7 +38,7 @@ class CandidateScores(Panel):
         )
         made.scatter("at", "mean", source=source, color=BLUE, size=8, legend_label="mean")
         best: Any = self.best
-        made.scatter("at", "mean", source=best, color=ORANGE, marker="star", size=18, legend_label="chosen")
+        made.scatter("at", "mean", source=best, color=ORANGE, marker="star", size=18, legend_label="best")
         made.xaxis.ticker.min_interval = 1
         legend_above(made)
         self._shown: object = None

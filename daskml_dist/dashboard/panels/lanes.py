@@ -34,7 +34,7 @@ class Lanes(Panel):
     name, title = "lanes", "Workers"
 
     def build(self) -> None:
-        title = "Time of each worker, newest passes"
+        title = "Where the time of workers goes"
         self.lanes = plot(title, "worker", x_label="seconds", height=HEIGHT + 30)
         self.source = ColumnDataSource(_lanes({}))
         self._bars()

@@ -56,9 +56,10 @@ class Loss(Panel):
 
 def _shown(columns: Columns) -> dict[str, Any]:
     objective, gap = numbers(columns["objective"]), numbers(columns["gap"])
-    # losses are never negative: a relative gap of 1 and more says nothing, nor does one that is unknown
+    # losses are never negative: a relative gap of 1 and more says nothing, nor does one that is a guess
     share = np.clip(np.nan_to_num(gap, nan=0.0), 0.0, 1.0)
-    share[share >= 1.0] = 0.0
+    guessed = np.array([kind == "estimate" for kind in columns["gap_kind"]], dtype=np.bool_)
+    share[guessed | (share >= 1.0)] = 0.0
     return {
         "passes": list(columns["passes"]),
         "seconds": list(columns["seconds"]),
