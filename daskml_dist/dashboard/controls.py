@@ -13,7 +13,7 @@ from distributed import Client
 from daskml_dist.cluster import Sender
 from daskml_dist.dashboard.plugin import ALLOWED, CONTROL, open_page
 from daskml_dist.dashboard.store import sensible
-from daskml_dist.monitor import TOPIC, audience
+from daskml_dist.monitor import TOPIC, audience, controls
 
 Apply = Callable[[dict[str, Any]], object]
 _logger = logging.getLogger("daskml_dist.dashboard")
@@ -22,7 +22,7 @@ _logger = logging.getLogger("daskml_dist.dashboard")
 _applied: WeakKeyDictionary[Client, Apply] = WeakKeyDictionary()
 
 
-def enable_controls(client: Client, apply: Apply) -> None:
+def enable_controls(client: Client, apply: Apply = controls.apply) -> None:
     """Let pages of the cluster pause, resume and stop the fits of this client, and set their step size.
 
     Dask's dashboard has no login: whoever can open the page can then click. What a click can do is bounded:
@@ -32,8 +32,9 @@ def enable_controls(client: Client, apply: Apply) -> None:
     Parameters
     ----------
     client : whose fits may be steered.
-    apply : is given each command as a dict of ``fit_id``, ``command`` ("pause", "resume", "stop" or "rate")
-        and ``value`` (the factor of a rate, else None), on the client's own thread; it raises to refuse one.
+    apply : what does it, by default with the fits of this process. It is given each command as a dict of
+        ``fit_id``, ``command`` ("pause", "resume", "stop" or "rate") and ``value`` (the factor of a rate,
+        else None), on the client's own thread; it raises to refuse one.
     """
     open_page(client)
     listen(client, apply)

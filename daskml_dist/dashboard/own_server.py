@@ -24,9 +24,10 @@ from daskml_dist.dashboard.controls import Apply, accepted
 from daskml_dist.dashboard.fit import Fit
 from daskml_dist.dashboard.page import TICK, Page
 from daskml_dist.dashboard.store import Store, sensible
+from daskml_dist.dashboard.verdict import verdict
 from daskml_dist.dashboard.view import Memory, View
 from daskml_dist.errors import UnsupportedParameter
-from daskml_dist.monitor import audience
+from daskml_dist.monitor import audience, controls
 
 Theme = Literal["light", "dark"]
 _HOST = "127.0.0.1"
@@ -57,14 +58,14 @@ _LOOKS = {
 _ATTRIBUTES = {"background_fill_color": None, "border_fill_color": None}
 
 
-def serve(port: int = 0, *, theme: Theme = "light", apply: Apply | None = None) -> Server:
+def serve(port: int = 0, *, theme: Theme = "light", buttons: bool = False) -> Server:
     """Serve the training page for the fits of this process, with or without a cluster, on this machine only.
 
     Parameters
     ----------
     port : where, or 0 for any that is free.
     theme : "light" or "dark".
-    apply : is given the commands of buttons, see ``enable_controls``; None for a page without buttons.
+    buttons : whether the page may pause, resume and stop fits, and change their learning rate.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def serve(port: int = 0, *, theme: Theme = "light", apply: Apply | None = None) 
     """
     if theme not in _LOOKS:
         raise UnsupportedParameter(f"theme={theme!r} was given; expected 'light' or 'dark'.")
-    return Server(port, theme, apply)
+    return Server(port, theme, controls.apply if buttons else None)
 
 
 @final
@@ -105,6 +106,12 @@ class Server:
     def address(self) -> str:
         """Of the page."""
         return f"http://{_HOST}:{self.port}/training"
+
+    @property
+    def verdict(self) -> str:
+        """What the page says of the newest fit, in words."""
+        newest = self.store.newest()
+        return "No fit has been seen yet." if newest is None else verdict(newest)
 
     @property
     def loop(self) -> IOLoop:

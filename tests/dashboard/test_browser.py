@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -13,11 +13,14 @@ import dask.array as da
 import pytest
 from distributed import Client, LocalCluster
 
+from daskml_dist import train
 from daskml_dist.dashboard import enable_controls, serve
 from daskml_dist.dashboard.own_server import Server
 from daskml_dist.dashboard.plugin import open_page
 from daskml_dist.linear_model import LogisticRegression, PoissonRegressor
 from daskml_dist.monitor import TOPIC, audience
+from daskml_dist.optimizers import SGD
+from daskml_dist.solvers import GradientDescent
 from tests.dashboard import told
 
 SHOTS = Path(__file__).resolve().parents[2] / "docs" / "_build" / "pages"
@@ -29,6 +32,19 @@ GAPS = """() => {
     if (model.type == "ColumnDataSource" && "proven" in model.data) return Array.from(model.data.passes)
   return []
 }"""
+
+
+class Slowly:
+    """A callback of scikit-learn that leaves the processor to the browser."""
+
+    def setup(self, estimator: Any, context: Any) -> None: ...
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None: ...
+
+    def on_fit_task_end(self, estimator: Any, context: Any) -> None:
+        time.sleep(0.2)
+
+    def teardown(self, estimator: Any, context: Any) -> None: ...
 
 
 @contextmanager
@@ -125,7 +141,7 @@ class InThread(Thread):
 
 def test_a_page_opens_shows_what_is_new_and_obeys_its_buttons(browser: Any) -> None:
     done: list[dict[str, Any]] = []
-    with serve(apply=done.append) as server, opened(browser, server.address) as page:
+    with Server(0, "light", done.append) as server, opened(browser, server.address) as page:
         until(page, says(page, "No training yet"))
         tell(server, *told.everything("short"))
         until(page, says(page, "running", "LogisticRegression", "Proven to be within 3.2e-05"))
@@ -193,6 +209,36 @@ def test_buttons_reach_the_client_only_where_it_allows_them(browser: Any, busy: 
         ("rate", 1.0),
         ("stop", None),
     ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("where", ["cluster", "own server"])
+def test_buttons_steer_a_real_run(where: str, browser: Any, busy: Client, announced: None) -> None:
+    """Paused, gone on with, refused a rate, and stopped with the model kept."""
+    X, y = data(busy)
+    with ExitStack() as stack:
+        if where == "cluster":
+            enable_controls(busy)
+            scheduler, there = busy, address(busy)
+        else:
+            X, y = busy.gather(busy.compute([X, y]))
+            scheduler, there = "threads", stack.enter_context(serve(buttons=True)).address
+        page = stack.enter_context(opened(browser, there))
+        slow = GradientDescent(SGD(1e-4))
+        model = LogisticRegression(solver=slow, max_iter=10**6, verbose=0, scheduler=scheduler)
+        run = train(model.set_callbacks(Slowly()), X, y)
+        until(page, lambda: page.get_by_role("button", name="Pause").is_visible())
+        page.get_by_role("button", name="Pause").click()
+        until(page, lambda: run.status == "paused" and run.model is not None)
+        passes = run.model.n_passes_
+        page.wait_for_timeout(300)
+        assert run.model.n_passes_ <= passes + 1
+        page.get_by_role("button", name="Resume").click()
+        until(page, lambda: run.model.n_passes_ > passes + 3)
+        page.get_by_role("button", name="Stop and keep").click()
+        until(page, run.done)
+        assert run.status == "stopped" and run.result().n_passes_ > passes
+        until(page, says(page, "stopped", "The model of that moment is kept"))
 
 
 @pytest.mark.browser
