@@ -321,7 +321,7 @@ def test_each_state_fits_on_narrow_and_wide_screens(browser: Any, state: str, th
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 1000})
             page.wait_for_timeout(700)
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            until(page, lambda: page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0)
             page.screenshot(path=SHOTS / f"{state}-{theme}-{width}.png", full_page=True)
         if state == "many":
             assert len(page.evaluate(GAPS)) <= 5000
