@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, Literal, final
 
 from bokeh.layouts import column
@@ -10,6 +11,7 @@ from bokeh.models import InlineStyleSheet, Plot, Row
 from bokeh.models.widgets import Div, RadioButtonGroup
 
 from daskml_dist.dashboard.fit import Fit
+from daskml_dist.dashboard.gate import Gate
 from daskml_dist.dashboard.header import EMPTY, Header
 from daskml_dist.dashboard.panels import PANELS, Along, Panel
 from daskml_dist.dashboard.style import GREY
@@ -23,6 +25,7 @@ _GRID = """
 @media (min-width: 720px) { :host { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (min-width: 1200px) { :host { grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); } }
 """
+_WEIGHED = 2.0  # seconds between two looks at the memory
 _A_TICK = 3  # panels that are made at an update
 _ALONG: tuple[Along, Along] = ("passes", "seconds")
 _logger = logging.getLogger("daskml_dist.dashboard")
@@ -49,12 +52,17 @@ class Page:
         self.empty = Div(text=EMPTY, sizing_mode="stretch_width", styles={"font-size": "15px"})
         axis = Row(children=[Div(text="horizontal axis", margin=(10, 4, 5, 5)), self.along])
         self.body = column(axis, self.grid, sizing_mode="stretch_width", visible=False)
-        self.root = column(self.header.root, self.empty, self.body, sizing_mode="stretch_width")
+        self.gate = Gate()
+        parts = (self.header.root, self.empty, self.body, self.gate.root)
+        self.root = column(*parts, sizing_mode="stretch_width")
+        self._weighed = 0.0
         self._seen: tuple[str, int] = ("", -1)
         self._failed: set[str] = set()
 
     def update(self) -> None:
         """Show what is new; never raises, since it is called on the loop of the scheduler."""
+        if not self.gate.is_open:
+            return
         try:
             self._update()
         except Exception:
@@ -68,9 +76,13 @@ class Page:
             return
         self._make(_A_TICK)
         now = (fit.id, fit.version)
+        weigh = time.monotonic() - self._weighed > _WEIGHED
         for panel in self.panels:
-            if now != self._seen or panel.name == "memory":
+            if now != self._seen or (panel.name == "memory" and weigh):
                 self._show(panel, fit)
+        if now != self._seen or weigh:
+            self.gate.passed()
+            self._weighed = time.monotonic() if weigh else self._weighed
         self._seen = now
 
     def _make(self, most: int) -> None:
