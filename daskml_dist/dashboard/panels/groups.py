@@ -44,6 +44,8 @@ class Groups(Panel):
             made.x_range.start = 0
             made.ygrid.grid_line_color = None
         self.weights.yaxis.visible = False
+        for half in (self.losses, self.weights):
+            half.min_width = 120  # two of them share the place of one
         self.root = row(self.losses, self.weights, sizing_mode="stretch_width")
         self._seen: object = None
 
