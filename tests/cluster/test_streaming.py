@@ -87,7 +87,7 @@ def check_loads(counter: Counter, chunks: int, passes: int) -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [pytest.param(LogisticRegression, marks=pytest.mark.slow), Ridge],
+    [pytest.param(model, marks=pytest.mark.slow) for model in (LogisticRegression, Ridge)],
     ids=lambda model: model.__name__,
 )
 def test_more_data_than_memory(

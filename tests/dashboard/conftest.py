@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
@@ -12,6 +13,14 @@ import pytest
 from daskml_dist.monitor import PAGES, pages
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@pytest.fixture(autouse=True)
+def logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logger is as it is in a new process, whatever other tests have configured."""
+    logger = logging.getLogger("daskml_dist.dashboard")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "propagate", True)
 
 
 @pytest.fixture

@@ -129,6 +129,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_real_ctrl_c_on_a_cluster(tmp_path: Path) -> None:
     script, kept = tmp_path / "interrupted.py", tmp_path / "kept"
     script.write_text(SCRIPT)

@@ -27,6 +27,9 @@ from daskml_dist.solvers import choose, least_squares
 from tests.linear_model.problems import chunked
 from tests.linear_model.sparse_problems import NEWTON, TIGHT, assert_same, in_blocks, made, quiet
 
+SLOW = pytest.mark.slow
+LATER = ["newton", "lbfgs", "newton-cg"]
+
 WIDE = made(400, 150, density=0.08, seed=3)
 WIDE_MARGIN = WIDE @ np.random.default_rng(4).standard_normal(150)
 WIDE_LABELS = (WIDE_MARGIN > np.median(WIDE_MARGIN)).astype(int)
@@ -77,7 +80,7 @@ def few_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few_of_classes")
 @pytest.mark.parametrize("pieces", [pytest.param(1, marks=pytest.mark.slow), 17])
-@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("intercept", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_several_classes_of_many_features(pieces: int, intercept: bool, backend: str) -> None:
     data = (WIDE, KINDS) if pieces == 1 else (in_blocks(WIDE, pieces), chunked(KINDS, pieces))
     model = LogisticRegression(C=3.0, fit_intercept=intercept, max_iter=1000, **TIGHT).fit(*data)
@@ -88,7 +91,7 @@ def test_several_classes_of_many_features(pieces: int, intercept: bool, backend:
     assert model.gap_ <= 1e-14 or model.gap_kind_ == "estimate"
 
 
-@pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs", "newton-cg"])
+@pytest.mark.parametrize("solver", ["auto", *(pytest.param(name, marks=SLOW) for name in LATER)])
 def test_every_solver_for_several_classes(solver: str) -> None:
     model = LogisticRegression(solver=solver, tol=1e-12, max_iter=1000, verbose=0).fit(WIDE, KINDS)
     other = sk.LogisticRegression(**NEWTON).fit(WIDE, KINDS)
@@ -101,7 +104,7 @@ def assert_scores(model: Any, other: Any, rtol: float) -> None:
         assert_allclose(scores, other.scores_[label], rtol=rtol)
 
 
-@pytest.mark.parametrize("solver", ["auto", "lbfgs", "newton-cg"])
+@pytest.mark.parametrize("solver", ["auto", *(pytest.param(name, marks=SLOW) for name in LATER[1:])])
 @pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
 def test_cross_validation_of_sparse_rows(solver: str, y: Any) -> None:
     settings: dict[str, Any] = {"Cs": [0.1, 3.0], "cv": 3, "tol": 1e-9, "max_iter": 1000, "verbose": 0}

@@ -49,6 +49,7 @@ TARGETS = {
     "count": rng.poisson(np.exp(MARGIN - MARGIN.mean())),
     "positive": rng.gamma(2.0, np.exp(MARGIN - MARGIN.mean())) + 1e-3,
 }
+FEW = {"logistic", "ridge", "Poisson", "gamma"}
 MODELS: dict[str, tuple[Callable[..., Any], str]] = {
     "logistic": (lambda **kw: LogisticRegression(**kw), "class"),
     "logistic, no intercept": (lambda **kw: LogisticRegression(fit_intercept=False, **kw), "class"),
@@ -73,7 +74,9 @@ def theta(model: Any) -> np.ndarray:
     return np.append(np.ravel(model.coef_) * SCALES, model.intercept_)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+)
 def test_every_layout_has_the_optimum(name: str) -> None:
     make, target = MODELS[name]
     y = TARGETS[target]
@@ -91,6 +94,7 @@ def test_scikit_learns_optimum() -> None:
     np.testing.assert_allclose(ours.intercept_, other.intercept_, rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_default_tolerance_is_kept(layout: str) -> None:
     y = TARGETS["class"]
@@ -108,7 +112,9 @@ def test_the_default_tolerance_is_kept(layout: str) -> None:
     assert model.history_[-1]["passes"] == model.n_passes_
 
 
-@pytest.mark.parametrize("layout", [pytest.param("horizontal", marks=pytest.mark.slow), "vertical", "grid"])
+@pytest.mark.parametrize(
+    "layout", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("horizontal", "vertical")), "grid"]
+)
 def test_threads_and_a_cluster_have_the_same_bits(layout: str, request: pytest.FixtureRequest) -> None:
     y = da.from_array(TARGETS["count"], chunks=400)
 
@@ -189,6 +195,7 @@ def test_no_worker_holds_all_coefficients(client: Client, monkeypatch: pytest.Mo
         assert len(set.union(*columns)) == 2
 
 
+@pytest.mark.slow
 def test_a_dead_worker_changes_no_bit() -> None:
     y = TARGETS["class"]
     calm = theta(LogisticRegression(solver="model-parallel").fit(cut("vertical"), y)).tobytes()

@@ -16,11 +16,14 @@ from daskml_dist.optimizers import Adam, Momentum
 from tests.linear_model.problems import chunked
 from tests.linear_model.test_sgd import fitted, rows
 
+SLOW = pytest.mark.slow
+OTHERS = ["squared_error", "hinge"]
+
 SERVED = {"strategy": "parameter_server"}
 BULK = {**SERVED, "consistency": "bulk_synchronous"}
 
 
-@pytest.mark.parametrize("loss", ["log_loss", "squared_error", "hinge"])
+@pytest.mark.parametrize("loss", ["log_loss", *(pytest.param(name, marks=SLOW) for name in OTHERS)])
 @pytest.mark.parametrize(
     "settings", [{}, {"penalty": "l1", "alpha": 1e-3}, {"optimizer": Momentum(0.01, 0.5)}]
 )
@@ -42,7 +45,7 @@ def test_staleness_0_is_bulk_synchronous() -> None:
     assert bulk.served_["duplicates"] == 0
 
 
-@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+@pytest.mark.parametrize("loss", ["log_loss", pytest.param("squared_error", marks=SLOW)])
 @pytest.mark.parametrize("settings", [{"staleness": 4}, {"consistency": "asynchronous", "servers": 3}])
 def test_nodes_that_part_come_near(loss: str, settings: dict[str, Any]) -> None:
     model, excess = fitted(loss, "iid", 4, max_iter=3, **SERVED, **settings)
@@ -51,6 +54,7 @@ def test_nodes_that_part_come_near(loss: str, settings: dict[str, Any]) -> None:
     assert sum(model.served_["staleness"].values()) == model.served_["pushes"]
 
 
+@pytest.mark.slow
 def test_several_classes_and_weights() -> None:
     X, y = load_digits(return_X_y=True)
     weight = np.random.default_rng(0).random(len(y))
@@ -62,6 +66,7 @@ def test_several_classes_and_weights() -> None:
     np.testing.assert_allclose(served.coef_, together.coef_, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_it_ends_by_itself_goes_on_and_is_saved(tmp_path: Any) -> None:
     X, y, _ = rows("iid")
     model = SGDClassifier("log_loss", early_stopping=True, verbose=0, **SERVED).fit(

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+_QUICK = {"01", "04", "06"}  # the others are for make notebooks
 _SLOW = "Worker process still alive after"  # what Dask says on a busy machine when a cluster is closed
 
 
@@ -28,7 +29,11 @@ def test_there_are_notebooks() -> None:
 
 @pytest.mark.notebook
 @pytest.mark.filterwarnings("default")  # of Jupyter's own machinery; those of the cells are outputs
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [path if path.stem[:2] in _QUICK else pytest.param(path, marks=pytest.mark.slow) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_it_runs(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     speaking = [cell.id for cell in notebook.cells if cell.get("outputs")]

@@ -141,7 +141,9 @@ assert checkpoints.newest()[1] == {"passes": 1}
 """
 
 
-@pytest.mark.parametrize(("state", "code"), [("full", "ENOSPC"), ("read-only", "EROFS")])
+@pytest.mark.parametrize(
+    ("state", "code"), [("full", "ENOSPC"), pytest.param("read-only", "EROFS", marks=pytest.mark.slow)]
+)
 def test_a_real_file_system_that_is_full_or_read_only(tmp_path: Path, state: str, code: str) -> None:
     mount = f'mount -t tmpfs -o size=64k none "{tmp_path}"'
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "sh", "-c", mount]).returncode:
@@ -189,6 +191,7 @@ def _kill_while_saving(folder: Path, after: float) -> int:
     return int(complete[-1])
 
 
+@pytest.mark.slow
 def test_killed_while_saving_a_newest_one_always_loads(tmp_path: Path) -> None:
     dice = np.random.default_rng(0)
     for _ in range(3):
