@@ -18,9 +18,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @pytest.fixture(autouse=True)
 def logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """The logger is as it is in a new process, whatever other tests have configured."""
-    logger = logging.getLogger("daskml_dist.dashboard")
-    monkeypatch.setattr(logger, "disabled", False)
-    monkeypatch.setattr(logger, "propagate", True)
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
+    for name in ("daskml_dist", "daskml_dist.dashboard"):
+        logger = logging.getLogger(name)
+        monkeypatch.setattr(logger, "disabled", False)
+        monkeypatch.setattr(logger, "propagate", True)
+        logger.setLevel(logging.INFO)
 
 
 @pytest.fixture
