@@ -72,7 +72,7 @@ class Served:
 
     def answer(self, X: FloatArray) -> dict[str, AnyArray]:
         """All outputs for (n, p) finite features; the margins are computed once."""
-        margin = self.model.margins(X)
+        margin = self.model.margin(X)
         answers = {PREDICTION: self.model.predicted(margin)}
         if PROBABILITY in self.outputs:
             answers[PROBABILITY] = self.model.probabilities(margin)
@@ -128,7 +128,7 @@ class Served:
 
     def _described(self) -> dict[str, tuple[str, list[int]]]:
         """Datatype and shape of each output, learned from a row of zeros."""
-        margin = self.model.margins(np.zeros((1, len(self.features))))
+        margin = self.model.margin(np.zeros((1, len(self.features))))
         answers = {PREDICTION: self.model.predicted(margin)}
         if PROBABILITY in self.model.outputs:
             answers[PROBABILITY] = self.model.probabilities(margin)

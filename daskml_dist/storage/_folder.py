@@ -14,6 +14,8 @@ from typing import Any, final
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from daskml_dist.edge import InvalidModel, read_file
+
 _LITTER_AFTER = 3600.0
 """Seconds after which a temporary file is taken for what a killed process left behind."""
 
@@ -65,6 +67,16 @@ class Folder:
         if self.local:
             return Path(self.root, name).read_bytes()
         return bytes(self._fs.cat_file(f"{self.root}/{name}"))
+
+    def read_bounded(self, name: str, most: int) -> bytes:
+        """All bytes of a regular file; ``InvalidModel`` where there are more, before memory is asked for."""
+        if self.local:
+            return read_file(self.root, name, most)
+        path = f"{self.root}/{name}"
+        self._fs.invalidate_cache(self.root)
+        if self._fs.size(path) > most:
+            raise InvalidModel(f"{name} is damaged: it has more bytes than {most:,}.")
+        return bytes(self._fs.cat_file(path))
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file entirely or not at all.
