@@ -150,20 +150,23 @@ def features(model: Served, asked: Asked) -> FloatArray:
     return model.encode({name: values for name, (_, values) in asked.inputs.items()})
 
 
-def answer(model: Served, wanted: list[str] | None, explain: bool, X: FloatArray) -> dict[str, AnyArray]:
+def answer(
+    model: Served, wanted: list[str] | None, explain: bool, X: FloatArray, margin: FloatArray
+) -> dict[str, AnyArray]:
     """The outputs that were asked for, by name.
 
     Parameters
     ----------
     wanted : names of outputs; None for all.
     explain : whether contributions are wanted besides.
+    X, margin : (n, p) features and their (n, k) margins.
 
     Raises
     ------
     Refused
         400 for an output that the model has not, 422 where a prediction is not finite.
     """
-    outputs = model.answer(X)
+    outputs = model.answers(margin)
     if wanted is not None:
         outputs = {name: outputs[name] for name in wanted if name in outputs}
     for name, values in outputs.items():

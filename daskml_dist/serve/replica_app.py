@@ -135,14 +135,12 @@ class ReplicaApp:
     def predict(self, X: FloatArray, wanted: list[str] | None, explain: bool) -> dict[str, AnyArray]:
         """The outputs for (n, p) features, counted."""
         began = time.perf_counter()
-        outputs = inference.answer(self.served, wanted, explain, X)
+        margin = self.served.margin(X)
+        outputs = inference.answer(self.served, wanted, explain, X, margin)
         self.figures.predict_seconds.add(time.perf_counter() - began)
         self.figures.rows += len(X)
-        scores = self.served.scores(outputs)
-        if scores is not None:
-            last = scores if scores.ndim == 1 else scores[:, -1]
-            self.figures.score_sum += last.item() if len(last) == 1 else float(last.sum())
-        self.drift.add(X, scores)
+        self.figures.margin_sum += margin.item() if margin.size == 1 else float(margin[:, -1].sum())
+        self.drift.add(X, margin)
         return outputs
 
     def refused(self, refused: Refused) -> tuple[int, bytes, Headers]:
@@ -155,6 +153,6 @@ class ReplicaApp:
         p = len(self.served.features)
         X = np.zeros((1, p))
         try:
-            inference.write_plain(self._prefix, "", inference.answer(self.served, None, False, X))
+            inference.write_plain(self._prefix, "", inference.answer(self.served, None, False, X, self.served.margin(X)))
         except (Refused, InvalidData):
             pass  # zeros may be outside of what the model can answer

@@ -131,7 +131,7 @@ class _Answers:
         asked = inference.read(body, read_head(request.scope).json_length, self._app.limits)
         asked.binary, asked.all_binary = set(), False
         X = inference.features(served, asked)
-        outputs = inference.answer(served, asked.outputs, True, X)
+        outputs = inference.answer(served, asked.outputs, True, X, served.margin(X))
         text, _ = inference.write(b'{"model_name":%b,"model_version":%b' % self._names(), asked, outputs)
         extra = {
             "features": served.features,

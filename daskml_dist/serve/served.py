@@ -70,9 +70,12 @@ class Served:
         except edge.InvalidInput as error:
             raise Refused(422, str(error), "column", error.column or "") from None
 
-    def answer(self, X: FloatArray) -> dict[str, AnyArray]:
-        """All outputs for (n, p) finite features; the margins are computed once."""
-        margin = self.model.margin(X)
+    def margin(self, X: FloatArray) -> FloatArray:
+        """(n, k) margins of finite (n, p) features."""
+        return self.model.margin(X)
+
+    def answers(self, margin: FloatArray) -> dict[str, AnyArray]:
+        """All outputs, from (n, k) margins."""
         answers = {PREDICTION: self.model.predicted(margin)}
         if PROBABILITY in self.outputs:
             answers[PROBABILITY] = self.model.probabilities(margin)
@@ -100,13 +103,6 @@ class Served:
     def explanations(self, contributions: FloatArray) -> list[str]:
         """A sentence for each row of (n, k, p) contributions, about the margin of its last class or target."""
         return [sentence(self.features, row[-1]) for row in contributions]
-
-    def scores(self, answers: dict[str, AnyArray]) -> AnyArray | None:
-        """What the drift of answers is counted on: probabilities (of two only the second), or predicted numbers."""
-        if (chance := answers.get(PROBABILITY)) is not None:
-            return chance[:, 1] if chance.shape[1] == 2 else chance
-        prediction = answers.get(PREDICTION)
-        return prediction if self.model.classes is None else None
 
     def metadata(self) -> dict[str, Any]:
         """What ``GET /v2/models/NAME`` says: raw columns, and as a parameter the encoded features."""

@@ -52,7 +52,7 @@ def write(
     }
     X = np.random.default_rng(0).normal(size=(500, len(features))) if rows is None else rows
     margin = X[:4] @ coef.T + intercept + golden_error
-    reference = drift.reference(X, features).to_arrays()
+    reference = drift.reference(X, features, scores=X @ coef.T + intercept).to_arrays()
     contents = {
         "model.json": json.dumps(
             {

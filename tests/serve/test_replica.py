@@ -154,7 +154,7 @@ def test_metrics_count_what_came(start_replica: Starter, tmp_path: Path) -> None
     assert 'rejected_total{column="",model="toy",reason="json",version="1"} 1.0' in text
     assert f"daskml_request_seconds_count{{{labels}}} 5.0" in text
     counts = np.array(replica.client.get(f"{replica.model}/drift").json()["counts"])
-    assert counts.sum(axis=1).tolist() == [6, 6, 6]
+    assert counts.sum(axis=1).tolist() == [6, 6, 6, 6]  # three features and the margin
 
 
 def test_labels_come_back(people: Replica, regression: Replica) -> None:
