@@ -1,5 +1,6 @@
 """Storage: what is kept on disk. Sealed checkpoints and the model format; nothing is ever unpickled."""
 
+from daskml_dist.storage._folder import Folder, create_folder, create_next, numbers
 from daskml_dist.storage.answers import Answer, answer_of
 from daskml_dist.storage.checkpoint import Checkpoint
 from daskml_dist.storage.checkpoints import Checkpoints, CheckpointSkipped
@@ -8,6 +9,7 @@ from daskml_dist.storage.models import (
     ModelRecord,
     model_files,
     read_model,
+    sealed_json,
     sealed_manifest,
     versions,
     write_model,
@@ -20,15 +22,20 @@ __all__ = [
     "Checkpoint",
     "CheckpointSkipped",
     "Checkpoints",
+    "Folder",
     "ModelRecord",
     "answer_of",
     "class_path",
+    "create_folder",
+    "create_next",
     "described_labels",
     "made_labels",
     "model_files",
+    "numbers",
     "read_model",
     "resolve",
     "seal",
+    "sealed_json",
     "sealed_manifest",
     "unseal",
     "versions",

@@ -166,7 +166,12 @@ def sealed_manifest(
         "lineage": lineage,
         "files": facts,
     }
-    blank = dumps(body, indent=1)
+    return sealed_json(body)
+
+
+def sealed_json(body: Mapping[str, Json]) -> bytes:
+    """JSON with its own digest under "sha256", which is to come before anything that others wrote."""
+    blank = dumps({**body, "sha256": _UNSIGNED}, indent=1)
     return blank.replace(_UNSIGNED.encode(), hashlib.sha256(blank).hexdigest().encode(), 1)
 
 
