@@ -9,11 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from daskml_dist.serve.limits import Limits
+    from daskml_dist.serve.deployment import Deployment, deploy
+    from daskml_dist.serve.gateway import CannotServe
 
-__all__ = ["Limits"]
+__all__ = ["CannotServe", "Deployment", "deploy"]
 
-_HOMES = {"Limits": "limits"}
+_HOMES = {"CannotServe": "gateway", "Deployment": "deployment", "deploy": "deployment"}
 
 
 def __getattr__(name: str) -> Any:

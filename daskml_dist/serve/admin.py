@@ -15,12 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daskml_dist.security import AuditLog, Forbidden, Unauthorized
+from daskml_dist.security import AuditLog, Forbidden, Limits, Unauthorized
 from daskml_dist.serve import strict_json
 from daskml_dist.serve.bodies import error_body, read_body, read_head
 from daskml_dist.serve.controller import Controller
 from daskml_dist.serve.gateway_app import Checker, GatewayApp
-from daskml_dist.serve.limits import Limits
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.status import status_of
 
@@ -65,7 +64,10 @@ class Admin:
             ("POST", "/stop", "admin", self._end),
             ("POST", "/agent", "deploy", self._agent),
         ]
-        routes = [Route(path, self._guarded(path, scope, handler), methods=[method]) for method, path, scope, handler in table]
+        routes = [
+            Route(path, self._guarded(path, scope, handler), methods=[method])
+            for method, path, scope, handler in table
+        ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
 
     def _guarded(self, path: str, scope: str, handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -79,7 +81,9 @@ class Admin:
                 said = await handler(given)
             except Refused as refused:
                 if request.method == "POST" and path != "/agent":
-                    self._audit.append(who=who, what=path[1:], result=f"refused {refused.status}", why=refused.message)
+                    self._audit.append(
+                        who=who, what=path[1:], result=f"refused {refused.status}", why=refused.message
+                    )
                 return Response(error_body(refused), refused.status, media_type="application/json")
             if request.method == "POST" and path != "/agent":
                 self._audit.append(who=who, what=path[1:], result="done", **_facts(said))
@@ -90,7 +94,9 @@ class Admin:
     def _admit(self, authorization: bytes, scope: str) -> str:
         scheme, _, secret = authorization.partition(b" ")
         try:
-            return self._checker.check(secret.decode("latin-1") if scheme.lower() == b"bearer" else "", scope).id
+            return self._checker.check(
+                secret.decode("latin-1") if scheme.lower() == b"bearer" else "", scope
+            ).id
         except Unauthorized as error:
             raise Refused(401, str(error), "token") from None
         except Forbidden as error:

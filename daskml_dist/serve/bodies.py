@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, final
 
 import orjson
 
-from daskml_dist.serve.limits import Limits
+from daskml_dist.security import Limits
 from daskml_dist.serve.refusals import Refused
 
 Message = MutableMapping[str, Any]
@@ -87,7 +87,8 @@ async def read_body(receive: Receive, head: Head, limits: Limits) -> bytes:
 
 
 async def _collect(receive: Receive, first: bytes, most: int, end: int) -> bytes:
-    """All parts of a body; of one that is too large only enough to tell, and a client that still sends is heard out.
+    """All parts of a body; of one that is too large only enough to tell, and a client that still sends is
+    heard out.
 
     A connection that is closed while its client sends is reset, and the client never reads why.
     """

@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with what it leaves open: a bound on headers, and on the time a request may take to come.
+"""uvicorn's HTTP protocol with what it leaves open: a bound on headers, and on the time a request may take
+to come.
 
-llhttp limits neither the size of headers nor the time they take; a client that sends a byte a minute would hold
-a connection for ever.
+llhttp limits neither the size of headers nor the time they take; a client that sends a byte a minute would
+hold a connection for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from daskml_dist.serve.limits import Limits
+from daskml_dist.security import Limits
 
 _SAYS = b'{"error":"the headers of the request are too large"}'
 _TOO_LARGE = (

@@ -1,7 +1,7 @@
 """The controller makes what is there like what is wanted, and changes what is wanted one step at a time.
 
-It lives in the process of the gateway. Replicas are kept by agents: one in this process for this machine, others
-report over HTTP and are told what is wanted of them in the answer.
+It lives in the process of the gateway. Replicas are kept by agents: one in this process for this machine,
+others report over HTTP and are told what is wanted of them in the answer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -99,7 +98,9 @@ class Controller:
             await asyncio.sleep(LOOK)
 
     def _look(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """What the agent of this machine is told and says; in a thread, since processes take time to start."""
+        """What the agent of this machine is told and says; in a thread, since processes take time to
+        start.
+        """
         assert self._local is not None
         self._local.want([Wanted(**replica) for replica in wanted["wanted"]])
         for identity in wanted["kill"]:
@@ -121,8 +122,11 @@ class Controller:
             self.desired.seen = found
             if found != self.desired.current:
                 self.desired.tell("alias moved", version=found)
-                with suppress(Refused):
+                try:
                     await self.roll(self.desired.spec)
+                except Refused as refused:
+                    self.desired.failed.setdefault(found, refused.message)
+                    self.save()
 
     # -- agents -----------------------------------------------------------------------------------
 
@@ -155,9 +159,9 @@ class Controller:
             if self.desired.agent_of[identity] == agent
         ]
         known = self._agents.get(agent)
-        kill, rest = (known.kill, []) if known else ([], [])
-        if known:
-            known.kill = rest
+        kill: list[str] = []
+        if known is not None:
+            kill, known.kill = known.kill, kill
         return {"wanted": wanted, "kill": kill, "stop": self.stopping}
 
     def reconcile(self) -> None:
@@ -189,7 +193,11 @@ class Controller:
         for identity, agent in self.desired.agent_of.items():
             known, target = self._agents.get(agent), self._router.targets.get(identity)
             silent = known is None or now - known.heard > AGENT_LEASE
-            if silent and (target is None or not target.healthy) and now - self._since(identity, now) > AGENT_LEASE:
+            if (
+                silent
+                and (target is None or not target.healthy)
+                and now - self._since(identity, now) > AGENT_LEASE
+            ):
                 lost.append(identity)
             elif not silent:
                 self._silent.pop(identity, None)
@@ -322,7 +330,7 @@ class Controller:
         if self._changing.locked() or self.desired.shares:
             raise Refused(409, "another change is under way", "change")
         self.desired.replicas = replicas
-        self.desired.counts = {version: replicas for version in self.desired.counts}
+        self.desired.counts = dict.fromkeys(self.desired.counts, replicas)
         self.desired.tell("scale", replicas=replicas)
         self.save()
 
@@ -408,7 +416,9 @@ class Controller:
         return None
 
     async def _watch(self, version: str) -> str | None:
-        """Look at the answers of a version for a while: errors, deaths, and answers much slower than before."""
+        """Look at the answers of a version for a while: errors, deaths, and answers much slower than
+        before.
+        """
         figures = self._app.figures
         errors = figures.errors(version)
         restarts = self._restarts(version)
@@ -435,7 +445,12 @@ class Controller:
         """The agents, and for how long nothing was heard of them."""
         now = self._loop.time()
         return [
-            {"name": k.name, "host": k.report.get("host"), "silent": round(now - k.heard, 2), "alive": now - k.heard < AGENT_LEASE}
+            {
+                "name": k.name,
+                "host": k.report.get("host"),
+                "silent": round(now - k.heard, 2),
+                "alive": now - k.heard < AGENT_LEASE,
+            }
             for k in self._agents.values()
         ]
 

@@ -35,7 +35,9 @@ class DriftWatch:
     def __init__(self, app: GatewayApp, desired: Desired) -> None:
         self._app, self._desired = app, desired
         self._references: dict[str, drift.Reference | None] = {}
-        self._last: dict[tuple[str, int], AnyArray] = {}  # a replica at a port: its counts begin anew elsewhere
+        self._last: dict[
+            tuple[str, int], AnyArray
+        ] = {}  # a replica at a port: its counts begin anew elsewhere
         self._window: dict[str, AnyArray] = {}
         self._judged: dict[str, list[dict[str, Any]]] = {}
 
@@ -61,7 +63,7 @@ class DriftWatch:
             return
         fresh = counts - self._last.get(key, 0)
         self._last[key] = counts
-        window = self._window.get(version, 0) + fresh
+        window: AnyArray = self._window.get(version, 0) + fresh
         if int(window[0].sum()) < LEAST:
             self._window[version] = window
             return

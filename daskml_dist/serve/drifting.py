@@ -26,15 +26,17 @@ class Drift:
         self._scored = reference is not None and reference.scores > 0
         self._total: AnyArray | None = None
         self._rows: list[FloatArray] = []
-        self._margins: list[FloatArray] = []
+        self._scores: list[AnyArray] = []
         self._waiting = 0
 
-    def add(self, X: FloatArray, margin: FloatArray) -> None:
-        """Count (n, p) features, and their (n, k) margins where the reference has them."""
+    def add(self, X: FloatArray, scores: AnyArray | None) -> None:
+        """Count (n, p) features, and their scores where the reference has them."""
         if self._counter is None:
             return
         if self._scored:
-            self._margins.append(margin)
+            if scores is None:
+                return
+            self._scores.append(scores)
         self._rows.append(X)
         self._waiting += len(X)
         if self._waiting >= _TOGETHER:
@@ -53,6 +55,6 @@ class Drift:
     def _count(self) -> None:
         if self._rows and self._counter is not None:
             self._counter.add(
-                np.concatenate(self._rows), np.concatenate(self._margins) if self._scored else None
+                np.concatenate(self._rows), np.concatenate(self._scores) if self._scored else None
             )
-        self._rows, self._margins, self._waiting = [], [], 0
+        self._rows, self._scores, self._waiting = [], [], 0

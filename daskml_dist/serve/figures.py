@@ -88,7 +88,7 @@ class ReplicaFigures(Collector):
         self.inflight = 0
         self.request_seconds = Seconds()
         self.predict_seconds = Seconds()
-        self.margin_sum = 0.0
+        self.score_sum = 0.0
         self._labels_back = labels
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -119,7 +119,11 @@ class ReplicaFigures(Collector):
         rows, right, log_loss, error, squared = self._labels_back.totals().tolist()
         for name, help_text, value in (
             ("daskml_rows", "Rows answered.", self.rows),
-            ("daskml_margin_sum", "Sum of the margins of the last class or target; divide by rows.", self.margin_sum),
+            (
+                "daskml_score_sum",
+                "Sum of the last probability, or of the prediction; divide by rows.",
+                self.score_sum,
+            ),
             ("daskml_feedback_rows", "Labels that were reported back.", rows),
             ("daskml_feedback_right", "Of these, labels that were the most probable.", right),
             ("daskml_feedback_log_loss_sum", "Sum of -log(probability of the label).", log_loss),

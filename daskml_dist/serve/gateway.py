@@ -1,29 +1,30 @@
 """The process of a gateway: public port, admin port, controller, and the agent of this machine.
 
-``python -m daskml_dist.serve.gateway SPEC --folder DIR`` runs it; what it wants is in the folder, so that one that
-was killed and is started again takes over the replicas that still live.
+``python -m daskml_dist.serve.gateway SPEC`` runs it; what it wants is in its folder, so that
+one that was killed and is started again takes over the replicas that still live.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import fcntl
 import gc
 import json
 import os
-import secrets
 import signal
-import ssl
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import uvicorn
+import uvloop
 
 from daskml_dist.errors import DaskmlDistError
-from daskml_dist.security import AuditLog, Authority, Rates, Tokens
+from daskml_dist.security import AuditLog, Authority, Limits, Rates, Tokens
 from daskml_dist.serve.admin import Admin
 from daskml_dist.serve.agent import Agent
 from daskml_dist.serve.bounded_http import close_overdue
@@ -32,7 +33,7 @@ from daskml_dist.serve.desired import Desired
 from daskml_dist.serve.drift_watch import DriftWatch
 from daskml_dist.serve.gateway_app import Checker, GatewayApp, check_model_name
 from daskml_dist.serve.health import HealthChecks
-from daskml_dist.serve.limits import Limits
+from daskml_dist.serve.options import GatewayOptions, add_arguments, home, options_of
 from daskml_dist.serve.processes import write_json
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.replica import listen, server_of
@@ -47,46 +48,6 @@ ADMIN = "admin.json"
 
 class CannotServe(DaskmlDistError, RuntimeError):
     """A deployment cannot be started; the message says why and what to do."""
-
-
-@final
-@dataclass(frozen=True)
-class GatewayOptions:
-    """How a deployment is served.
-
-    Attributes
-    ----------
-    spec : a version: "claims@champion", "claims/3", "claims", or a directory.
-    folder : where the deployment keeps what it needs.
-    replicas : that shall be ready.
-    host, port : of the public port; port 0 for the last one, or any that is free.
-    admin_host : of the admin port.
-    registry : its URL; None for the usual one.
-    limits : of a request. rate : requests a second and token, 0 for no limit. queue : requests at once.
-    sticky : header that decides on the version of a canary.
-    guard : seconds for which a new replica is watched.
-    follow : whether a promoted alias is picked up.
-    local : whether this machine keeps replicas.
-    tls : whether the public and the admin port speak TLS, with a certificate of the deployment's own authority.
-    insecure : whether another host than the loopback may be served without TLS.
-    """
-
-    spec: str
-    folder: Path
-    replicas: int = 2
-    host: str = "127.0.0.1"
-    port: int = 0
-    admin_host: str = "127.0.0.1"
-    registry: str | None = None
-    limits: Limits = Limits()
-    rate: float = 0.0
-    queue: int = 512
-    sticky: str | None = None
-    guard: float = 1.0
-    follow: bool = True
-    local: bool = True
-    tls: bool = False
-    insecure: bool = False
 
 
 async def run(
@@ -107,28 +68,29 @@ async def run(
         A port is taken.
     """
     _check_exposed(options)
-    source = await asyncio.to_thread(source_of, options.spec, options.registry)
-    options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(options.folder):
-        await _Gateway(options, source, checker).run(announce)
+    try:
+        source = source_of(options.spec, options.registry)
+        name = check_model_name(source.find(options.spec).name)
+    except Exception as error:  # the registry says what is wrong with it
+        raise CannotServe(f"{options.spec}: {error}") from error
+    folder = options.folder or home() / name
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(folder):
+        await _Gateway(replace(options, folder=folder), folder, source, checker).run(announce)
 
 
 class _Gateway:
     """All that belongs to one deployment."""
 
-    def __init__(self, options: GatewayOptions, source: Source, checker: Checker | None) -> None:
-        self._options, self._source = options, source
-        folder = options.folder
+    def __init__(
+        self, options: GatewayOptions, folder: Path, source: Source, checker: Checker | None
+    ) -> None:
+        self._options, self._folder, self._source = options, folder, source
         state = folder / "state.json"
         desired = Desired.load(state)
-        self._new = desired is None
         if desired is None:
-            try:
-                found = source.find(options.spec)
-            except Exception as error:  # the registry says what is wrong with it
-                raise CannotServe(f"{options.spec}: {error}") from error
-            desired = Desired(check_model_name(found.name), options.spec, options.replicas)
-            desired.seen = found.version
+            found = source.find(options.spec)
+            desired = Desired(found.name, options.spec, options.replicas, seen=found.version)
         self._desired, self._state = desired, state
         self._tokens = Tokens(folder / "tokens.json")
         self._pool = Pool()
@@ -158,7 +120,7 @@ class _Gateway:
         scheme = "https" if options.tls else "http"
         url = f"{scheme}://{options.host}:{self._desired.port}"
         admin_url = f"{scheme}://{options.admin_host}:{private.getsockname()[1]}"
-        audit = AuditLog(options.folder / "audit.jsonl")
+        audit = AuditLog(self._folder / "audit.jsonl")
         admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url)
         tls = self._tls()
         servers = [_server(self._app, options.limits, tls), _server(admin.application(), Limits(), tls)]
@@ -211,13 +173,15 @@ class _Gateway:
             await asyncio.to_thread(self._agent.stop)
         self._pool.close()
         for name in ("state.json", ADMIN):
-            (self._options.folder / name).unlink(missing_ok=True)
+            (self._folder / name).unlink(missing_ok=True)
 
     def _local_agent(self) -> Agent:
-        return Agent("local", "127.0.0.1", self._options.folder / "replicas", self._desired.token, self._arguments())
+        return Agent("local", "127.0.0.1", self._folder / "replicas", self._desired.token, self._arguments())
 
     def _arguments(self) -> list[str]:
-        given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(self._options.limits).items()]
+        given = [
+            f"--{name.replace('_', '-')}={value}" for name, value in asdict(self._options.limits).items()
+        ]
         return [*given, f"--lease={LEASE}"]
 
     def _listen(self, host: str, port: int, any_other: bool) -> Any:
@@ -236,8 +200,8 @@ class _Gateway:
         _, admin = self._tokens.create(["admin"], note="command line")
         told = {"url": admin_url, "token": admin, "pid": os.getpid(), "model": self._desired.model}
         if self._options.tls:
-            told["authority"] = str(self._options.folder / "tls" / "authority.pem")
-        write_json(self._options.folder / ADMIN, told)
+            told["authority"] = str(self._folder / "tls" / "ca.pem")
+        write_json(self._folder / ADMIN, told)
         if any(token.note == "first" for token in self._tokens.list()):
             return {}
         model = self._desired.model
@@ -247,7 +211,7 @@ class _Gateway:
     def _tls(self) -> dict[str, Any]:
         if not self._options.tls:
             return {}
-        folder = self._options.folder / "tls"
+        folder = self._folder / "tls"
         hosts = sorted({self._options.host, self._options.admin_host, "localhost", "127.0.0.1"})
         authority = Authority(folder).create()
         authority.issue("gateway", hosts)
@@ -259,8 +223,8 @@ def _check_exposed(options: GatewayOptions) -> None:
     for host in (options.host, options.admin_host):
         if host not in ("127.0.0.1", "::1", "localhost") and not (options.tls or options.insecure):
             raise CannotServe(
-                f"{host} can be reached from other machines, and without TLS everybody on the way reads tokens and "
-                "data; give --tls, or --insecure-no-tls where something else encrypts"
+                f"{host} can be reached from other machines, and without TLS everybody on the way reads "
+                "tokens and data; give --tls, or --insecure-no-tls where something else encrypts"
             )
 
 
@@ -279,7 +243,7 @@ class _Server(uvicorn.Server):
     """Two servers share a process, and neither owns its signals."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -287,18 +251,34 @@ def _server(app: Any, limits: Limits, tls: dict[str, Any]) -> uvicorn.Server:
     return _Server(server_of(app, limits, **tls).config)
 
 
-def main(options: GatewayOptions, announce: Callable[[dict[str, Any]], None] | None = None) -> None:
-    """Run a gateway in this process until it ends.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a gateway in this process until it ends; the exit code is 2 where it cannot serve."""
+    parser = argparse.ArgumentParser(prog="daskml-dist serve", description="Serve a version of a model.")
+    add_arguments(parser)
+    options = options_of(parser.parse_args(arguments))
 
-    Raises
-    ------
-    CannotServe, OSError
-        As `run`.
-    """
-    import uvloop
+    def announce(told: dict[str, Any]) -> None:
+        print(json.dumps(told) if options.json else _words(told), flush=True)
 
-    def print_line(told: dict[str, Any]) -> None:
-        print(json.dumps(told), flush=True)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(options, announce))
+    except (DaskmlDistError, OSError) as error:
+        print(f"daskml-dist: error: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(options, announce or print_line))
+
+def _words(told: dict[str, Any]) -> str:
+    """What a person needs first."""
+    token = told.get("token")
+    lines = [f"serving {told['model']} at {told['url']}"]
+    lines.append(f"token   {token}  (shown once)" if token else "token   as before")
+    lines.append(f"admin   {told['admin']}  (daskml-dist status {told['model']})")
+    header = f' -H "Authorization: Bearer {token}"' if token else ' -H "Authorization: Bearer $TOKEN"'
+    lines.append(f"try     curl{header} {told['url']}/v2/models/{told['model']}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

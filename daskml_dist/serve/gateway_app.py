@@ -1,7 +1,7 @@
 """The application of a gateway: who may ask, which replica answers, and what is done when it does not.
 
-Requests are built anew for the replicas, from a known path, the headers that matter and the body; nothing that a
-client wrote is passed on as it came.
+Requests are built anew for the replicas, from a known path, the headers that matter and the body; nothing
+that a client wrote is passed on as it came.
 """
 
 from __future__ import annotations
@@ -14,11 +14,20 @@ from typing import Any, NamedTuple, Protocol, final
 
 import orjson
 
-from daskml_dist.security import Forbidden, Rates, Token, Unauthorized
-from daskml_dist.serve.bodies import Gone, Head, Headers, Message, Receive, Send, error_body
-from daskml_dist.serve.bodies import read_body, read_head, respond
+from daskml_dist.security import Forbidden, Limits, Rates, Token, Unauthorized
+from daskml_dist.serve.bodies import (
+    Gone,
+    Head,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    error_body,
+    read_body,
+    read_head,
+    respond,
+)
 from daskml_dist.serve.gateway_figures import GatewayFigures
-from daskml_dist.serve.limits import Limits
 from daskml_dist.serve.patience import AGAIN, ATTEMPTS, Budget, Patience
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.routing import Router, Target, point_of
@@ -26,7 +35,13 @@ from daskml_dist.serve.upstream import Answer, Lost, Pool
 
 _PASSED = (b"content-type", b"inference-header-content-length", b"traceparent", b"tracestate")
 _RETURNED = frozenset(
-    {b"content-type", b"x-model-name", b"x-model-version", b"inference-header-content-length", b"www-authenticate"}
+    {
+        b"content-type",
+        b"x-model-name",
+        b"x-model-version",
+        b"inference-header-content-length",
+        b"www-authenticate",
+    }
 )
 _BREAK = re.compile(rb"[\x00-\x1f\x7f]")
 _WAIT = 0.02  # seconds between two looks for a replica, where there is none
@@ -147,7 +162,9 @@ class GatewayApp:
         except Forbidden as error:
             raise Refused(403, str(error), "scope") from None
         if self._rates is not None and (wait := self._rates.take(token.id, now=time.monotonic())) > 0.0:
-            raise Refused(429, "too many requests of this token; try again", "rate", retry_after=int(wait) + 1)
+            raise Refused(
+                429, "too many requests of this token; try again", "rate", retry_after=int(wait) + 1
+            )
 
     async def _forwarded(self, request: bytes, route: Route, point: float) -> tuple[Answer, Target]:
         """The answer of a replica, and of which.
@@ -233,8 +250,14 @@ class GatewayApp:
             ("POST", "/v2/repository/index", f"predict:{name}", True),
             ("GET", "/metrics", "metrics", True),
         ]
-        table += [("GET", path, f"predict:{name}", True) for path in ("/v2", model, f"{model}/ready", "/openapi.json")]
-        return {(method, path): _as_route(method, path, scope, again, None) for method, path, scope, again in table}
+        table += [
+            ("GET", path, f"predict:{name}", True)
+            for path in ("/v2", model, f"{model}/ready", "/openapi.json")
+        ]
+        return {
+            (method, path): _as_route(method, path, scope, again, None)
+            for method, path, scope, again in table
+        }
 
     def _route(self, method: str, path: str) -> Route:
         """The route of a path with a version in it."""
@@ -251,7 +274,9 @@ class GatewayApp:
     async def _scraped(self) -> list[bytes]:
         """The metrics of all replicas that answer at once."""
         request = b"GET /metrics HTTP/1.1\r\n" + self._common + b"\r\n"
-        asked = [self.pool.ask(target, request, 1.0) for target in self.router.targets.values() if target.healthy]
+        asked = [
+            self.pool.ask(target, request, 1.0) for target in self.router.targets.values() if target.healthy
+        ]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         return [answer.body for answer in answers if isinstance(answer, Answer) and answer.status == 200]
 
@@ -280,5 +305,7 @@ def check_model_name(name: Any) -> str:
         It may not.
     """
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-        raise ValueError("names of models are lower case letters, digits, and _ . - after the first, 64 at most")
+        raise ValueError(
+            "names of models are lower case letters, digits, and _ . - after the first, 64 at most"
+        )
     return name

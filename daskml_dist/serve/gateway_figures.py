@@ -86,7 +86,9 @@ class GatewayFigures(Collector):
                 counter.add_metric([model, key], count)
             yield counter
         yield GaugeMetricFamily("daskml_gateway_inflight", "Requests being answered.", value=self.inflight)
-        ready = GaugeMetricFamily("daskml_replicas_ready", "Replicas that get requests.", labels=["model", "version"])
+        ready = GaugeMetricFamily(
+            "daskml_replicas_ready", "Replicas that get requests.", labels=["model", "version"]
+        )
         for version in {target.version for target in self._router.targets.values()}:
             ready.add_metric([model, version], self._router.ready(version))
         yield ready

@@ -1,7 +1,7 @@
 """One inference: the request of the Open Inference Protocol v2 read, the model asked, the answer written.
 
-Two shapes of a request are known: one tensor ``x`` of shape [rows, features] with the encoded features, or one
-tensor for each column of the model, by its name. What is not known is refused, never ignored.
+Two shapes of a request are known: one tensor ``x`` of shape [rows, features] with the encoded features, or
+one tensor for each column of the model, by its name. What is not known is refused, never ignored.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, final
 import numpy as np
 import orjson
 
+from daskml_dist.security import Limits
 from daskml_dist.serve import strict_json, tensors
-from daskml_dist.serve.limits import Limits
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.served import Served
 from daskml_dist.types import AnyArray, FloatArray
@@ -143,15 +143,15 @@ def features(model: Served, asked: Asked) -> FloatArray:
     if len(rows) != 1 or any(len(shape) == 2 and shape[1] != 1 for shape, _ in asked.inputs.values()):
         raise Refused(
             422,
-            f"give one input x of shape [rows, {len(model.features)}], or one for each column, of shape [rows] "
-            "or [rows, 1] with the same number of rows",
+            f"give one input x of shape [rows, {len(model.features)}], or one for each column, of shape "
+            "[rows] or [rows, 1] with the same number of rows",
             "shape",
         )
     return model.encode({name: values for name, (_, values) in asked.inputs.items()})
 
 
 def answer(
-    model: Served, wanted: list[str] | None, explain: bool, X: FloatArray, margin: FloatArray
+    model: Served, wanted: list[str] | None, explain: bool, X: FloatArray, answers: dict[str, AnyArray]
 ) -> dict[str, AnyArray]:
     """The outputs that were asked for, by name.
 
@@ -159,16 +159,14 @@ def answer(
     ----------
     wanted : names of outputs; None for all.
     explain : whether contributions are wanted besides.
-    X, margin : (n, p) features and their (n, k) margins.
+    X : (n, p) features. answers : all outputs for them.
 
     Raises
     ------
     Refused
         400 for an output that the model has not, 422 where a prediction is not finite.
     """
-    outputs = model.answers(margin)
-    if wanted is not None:
-        outputs = {name: outputs[name] for name in wanted if name in outputs}
+    outputs = dict(answers) if wanted is None else {name: answers[name] for name in wanted if name in answers}
     for name, values in outputs.items():
         if values.dtype.kind == "f" and not _finite(values):
             raise Refused(422, f"the {name} of a row is not finite: its columns are too large", "finite")
@@ -190,7 +188,11 @@ def write(prefix: bytes, asked: Asked, outputs: dict[str, AnyArray]) -> tuple[by
     """
     described, blobs = [], []
     for name, values in outputs.items():
-        tensor = {"name": name, "datatype": tensors.datatype_of(values), "shape": values.shape}
+        tensor: dict[str, Any] = {
+            "name": name,
+            "datatype": tensors.datatype_of(values),
+            "shape": values.shape,
+        }
         if name in asked.binary or (asked.all_binary and asked.outputs is None):
             blobs.append(tensors.to_bytes(values))
             tensor["parameters"] = {"binary_data_size": len(blobs[-1])}

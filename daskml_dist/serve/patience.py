@@ -1,7 +1,7 @@
 """How long and how often a request is tried: pure rules.
 
-Predictions change nothing, so that a request may be asked again. A budget keeps retries from becoming a storm: a
-fifth of the traffic, and some at once for the moment in which a replica dies.
+Predictions change nothing, so that a request may be asked again. A budget keeps retries from becoming a
+storm: a fifth of the traffic, and some at once for the moment in which a replica dies.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class Budget:
 class Patience:
     """How long an attempt may take: ten times what 99 % of the answers took, and not less than a second.
 
-    Each further attempt of a request has twice the time of the last, so that what is slow by nature is answered.
+    Each further attempt of a request has twice the time of the last, so that what is slow by nature is
+    answered.
 
     Examples
     --------

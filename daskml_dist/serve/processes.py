@@ -86,7 +86,11 @@ class ReplicaProcess:
         if self._popen is not None:
             return self._popen.poll() is None
         try:
-            return self._found is not None and self._found.is_running() and self._found.status() != psutil.STATUS_ZOMBIE
+            return (
+                self._found is not None
+                and self._found.is_running()
+                and self._found.status() != psutil.STATUS_ZOMBIE
+            )
         except psutil.Error:
             return False
 

@@ -1,7 +1,7 @@
 """A replica: one process, one model version, one port. ``python -m daskml_dist.serve.replica --model DIR``.
 
-It verifies the model, warms up, listens, and then prints one line of JSON. Nobody's child, it ends by itself when
-nobody who knows its token has asked for anything for as long as its lease.
+It verifies the model, warms up, listens, and then prints one line of JSON. Nobody's child, it ends by
+itself when nobody who knows its token has asked for anything for as long as its lease.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
 
 import uvicorn
 
 from daskml_dist.edge import InvalidModel
+from daskml_dist.security import Limits
 from daskml_dist.serve.bounded_http import BoundedHttp, close_overdue
-from daskml_dist.serve.limits import Limits
 from daskml_dist.serve.replica_app import ReplicaApp
 from daskml_dist.serve.served import Served
 
@@ -45,6 +45,7 @@ class ReplicaOptions:
     model : directory of the version.
     host, port : to listen on; port 0 for any that is free.
     lease : seconds without a request that knows the token after which the replica ends; 0 for ever.
+    limits : of a request.
     """
 
     model: Path
@@ -52,9 +53,6 @@ class ReplicaOptions:
     port: int = 0
     lease: float = 0.0
     limits: Limits = Limits()
-    certificate: Path | None = None
-    key: Path | None = None
-    authority: Path | None = None
 
 
 def server_of(app: Any, limits: Limits, **settings: Any) -> uvicorn.Server:
@@ -103,10 +101,7 @@ async def run(options: ReplicaOptions, token: str | None, announce: Callable[[di
     app = ReplicaApp(Served(options.model), token, options.limits)
     app.warm_up()
     listener = listen(options.host, options.port)
-    tls = {"ssl_certfile": options.certificate, "ssl_keyfile": options.key} if options.certificate else {}
-    if options.authority:
-        tls |= {"ssl_ca_certs": options.authority, "ssl_cert_reqs": 2}  # ssl.CERT_REQUIRED
-    server = server_of(app, options.limits, **tls)
+    server = server_of(app, options.limits)
     tasks = [asyncio.create_task(close_overdue(server.server_state.connections))]
     if options.lease > 0:
         tasks.append(asyncio.create_task(_watch_lease(app, server, options.lease)))
@@ -163,13 +158,10 @@ def _options(arguments: Sequence[str] | None) -> ReplicaOptions:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lease", type=float, default=0.0)
-    parser.add_argument("--certificate", type=Path)
-    parser.add_argument("--key", type=Path)
-    parser.add_argument("--authority", type=Path)
-    for name, most in vars(Limits()).items():
+    for name, most in asdict(Limits()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(most), default=most)
     given = vars(parser.parse_args(arguments))
-    limits = Limits(**{name: given.pop(name) for name in vars(Limits())})
+    limits = Limits(**{name: given.pop(name) for name in asdict(Limits())})
     return ReplicaOptions(**given, limits=limits)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 
 from daskml_dist.errors import InvalidData
+from daskml_dist.security import Limits
 from daskml_dist.serve import inference, strict_json
 from daskml_dist.serve.bodies import (
     Gone,
@@ -29,7 +30,6 @@ from daskml_dist.serve.bodies import (
 from daskml_dist.serve.drifting import Drift
 from daskml_dist.serve.figures import ReplicaFigures
 from daskml_dist.serve.labels import Labels
-from daskml_dist.serve.limits import Limits
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.replica_routes import routes
 from daskml_dist.serve.served import Served
@@ -135,12 +135,15 @@ class ReplicaApp:
     def predict(self, X: FloatArray, wanted: list[str] | None, explain: bool) -> dict[str, AnyArray]:
         """The outputs for (n, p) features, counted."""
         began = time.perf_counter()
-        margin = self.served.margin(X)
-        outputs = inference.answer(self.served, wanted, explain, X, margin)
+        answers = self.served.answers(self.served.margin(X))
+        outputs = inference.answer(self.served, wanted, explain, X, answers)
         self.figures.predict_seconds.add(time.perf_counter() - began)
         self.figures.rows += len(X)
-        self.figures.margin_sum += margin.item() if margin.size == 1 else float(margin[:, -1].sum())
-        self.drift.add(X, margin)
+        scores = self.served.scores(answers)
+        if scores is not None:
+            last = scores if scores.ndim == 1 else scores[:, -1]
+            self.figures.score_sum += last.item() if last.size == 1 else float(last.sum())
+        self.drift.add(X, scores)
         return outputs
 
     def refused(self, refused: Refused) -> tuple[int, bytes, Headers]:
@@ -153,6 +156,7 @@ class ReplicaApp:
         p = len(self.served.features)
         X = np.zeros((1, p))
         try:
-            inference.write_plain(self._prefix, "", inference.answer(self.served, None, False, X, self.served.margin(X)))
+            answers = self.served.answers(self.served.margin(X))
+            inference.write_plain(self._prefix, "", inference.answer(self.served, None, False, X, answers))
         except (Refused, InvalidData):
             pass  # zeros may be outside of what the model can answer

@@ -12,7 +12,8 @@ GOOD = 5.0
 
 @final
 class Restarts:
-    """Back-off of one replica: 0.1 s, doubled with each crash up to 10 s; after 5 crashes in 60 s a minute's rest.
+    """Back-off of one replica: 0.1 s, doubled with each crash up to 10 s; after 5 crashes in 60 s a
+    minute's rest.
 
     Examples
     --------

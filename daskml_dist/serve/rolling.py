@@ -1,6 +1,8 @@
-"""Rolling updates and canaries as conversations: generators that yield steps and are sent why one failed, or None.
+"""Rolling updates and canaries as conversations: generators that yield steps and are sent why one failed,
+or None.
 
-Nothing here starts or stops anything. Old replicas are only lowered when as many new ones are ready and have been
+Nothing here starts or stops anything. Old replicas are only lowered when as many new ones are ready and
+have been
 watched; so at no time are fewer than N ready, and at the first bad replica the old ones are all that is left.
 """
 

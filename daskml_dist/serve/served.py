@@ -1,4 +1,6 @@
-"""The model of a replica: an edge model, verified before the first request, and what never changes about it."""
+"""The model of a replica: an edge model, verified before the first request, and what never changes about
+it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ class Served:
         }
         self.reference = drift.Reference.from_arrays(arrays) if arrays else None
         self.outputs = self._described()
-        self.labels = list(self.model.classes.tolist()) if PROBABILITY in self.outputs else None
+        classes = self.model.classes if PROBABILITY in self.outputs else None
+        self.labels: list[Any] | None = None if classes is None else classes.tolist()
 
     def encode(self, columns: dict[str, Any]) -> FloatArray:
         """(n, p) features of raw columns.
@@ -72,7 +75,7 @@ class Served:
 
     def margin(self, X: FloatArray) -> FloatArray:
         """(n, k) margins of finite (n, p) features."""
-        return self.model.margin(X)
+        return self.model.margins(X)
 
     def answers(self, margin: FloatArray) -> dict[str, AnyArray]:
         """All outputs, from (n, k) margins."""
@@ -81,13 +84,22 @@ class Served:
             answers[PROBABILITY] = self.model.probabilities(margin)
         return answers
 
+    def scores(self, answers: dict[str, AnyArray]) -> AnyArray | None:
+        """What the drift of answers is counted on: probabilities, of two only the second, or predicted
+        numbers.
+        """
+        if (chance := answers.get(PROBABILITY)) is not None:
+            return chance[:, 1] if chance.shape[1] == 2 else chance
+        return answers[PREDICTION] if self.model.classes is None else None
+
     def contributions(self, X: FloatArray) -> FloatArray:
         """(n, k, p): what each feature adds to a margin, compared with its mean.
 
         Raises
         ------
         Refused
-            413 where there are too many, 422 where the model was registered without the means of its features.
+            413 where there are too many, 422 where the model was registered without the means of its
+            features.
         """
         if len(X) * self.model.coef.size > MOST_CONTRIBUTIONS:
             raise Refused(
@@ -101,7 +113,9 @@ class Served:
             raise Refused(422, str(error), "explain") from None
 
     def explanations(self, contributions: FloatArray) -> list[str]:
-        """A sentence for each row of (n, k, p) contributions, about the margin of its last class or target."""
+        """A sentence for each row of (n, k, p) contributions, about the margin of its last class or
+        target.
+        """
         return [sentence(self.features, row[-1]) for row in contributions]
 
     def metadata(self) -> dict[str, Any]:
@@ -124,7 +138,7 @@ class Served:
 
     def _described(self) -> dict[str, tuple[str, list[int]]]:
         """Datatype and shape of each output, learned from a row of zeros."""
-        margin = self.model.margin(np.zeros((1, len(self.features))))
+        margin = self.model.margins(np.zeros((1, len(self.features))))
         answers = {PREDICTION: self.model.predicted(margin)}
         if PROBABILITY in self.model.outputs:
             answers[PROBABILITY] = self.model.probabilities(margin)

@@ -89,4 +89,8 @@ class DirectorySource:
 
 def source_of(spec: str, registry: str | None) -> Source:
     """Directories for a path, else a registry."""
-    return DirectorySource() if "/" in spec and (Path(spec) / edge.MANIFEST).is_file() else RegistrySource(registry)
+    return (
+        DirectorySource()
+        if "/" in spec and (Path(spec) / edge.MANIFEST).is_file()
+        else RegistrySource(registry)
+    )

@@ -14,8 +14,8 @@ def status_of(controller: Controller, app: GatewayApp, url: str) -> dict[str, An
 
     Returns
     -------
-    name, model, url, state; versions with weight, wanted, ready and why one failed; replicas, agents, requests,
-    seconds, drift, the change that is under way, and the latest events.
+    name, model, url, state; versions with weight, wanted, ready and why one failed; replicas, agents,
+    requests, seconds, drift, the change that is under way, and the latest events.
     """
     desired, router, figures = controller.desired, app.router, app.figures
     total = sum(figures.requests.values())
@@ -48,7 +48,9 @@ def status_of(controller: Controller, app: GatewayApp, url: str) -> dict[str, An
             "since": figures.since,
             "per_second": round(total / max(time.time() - figures.since, 1e-9), 2),
         },
-        "seconds": {name: figures.seconds.quantile(q) for name, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))},
+        "seconds": {
+            name: figures.seconds.quantile(q) for name, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
+        },
         "drift": figures.drift,
         "rolling": controller.rolling,
         "events": desired.events[-50:],

@@ -1,6 +1,7 @@
 """JSON that means one thing: no name twice in an object, no NaN, no infinity, no depth without bound.
 
-`orjson` refuses all but the first. It keeps the last of two equal names, so these are counted: a body with as many
+`orjson` refuses all but the first. It keeps the last of two equal names, so these are counted: a body with
+as many
 colons as names has neither a second name nor a colon in a text. Only otherwise a slower reader looks again.
 """
 

@@ -13,7 +13,7 @@ import numpy as np
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.types import AnyArray
 
-NUMBERS = {
+NUMBERS: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype("<f8"),
     "FP32": np.dtype("<f4"),
     "FP16": np.dtype("<f2"),
@@ -41,7 +41,8 @@ def size_of(shape: Any, name: str, most_rows: int) -> int:
     Raises
     ------
     Refused
-        400 where it is no list of one or two whole numbers, 422 without a row, 413 with more than ``most_rows``.
+        400 where it is no list of one or two whole numbers, 422 without a row, 413 with more than
+        ``most_rows``.
     """
     if type(shape) is not list or not 1 <= len(shape) <= 2 or any(type(n) is not int or n < 0 for n in shape):
         raise Refused(400, f"input {name}: the shape must be [rows] or [rows, columns]", "shape")
@@ -149,7 +150,7 @@ def _flat(data: Any, shape: list[int], size: int, name: str) -> list[Any]:
         data = [value for row in data for value in row]
     if len(data) != size:
         raise Refused(400, f"input {name}: {len(data)} elements, and shape {shape} has {size}", "shape")
-    return data
+    return list(data)
 
 
 def _whole(flat: list[Any], kinds: set[type], datatype: str, name: str) -> AnyArray:

@@ -1,7 +1,7 @@
 """Connections from the gateway to its replicas: kept open, one request at a time on each.
 
-The only piece of HTTP that is ours: the clients of the usual libraries cost more than the gateway's whole budget.
-Answers are held until they are complete, so that a replica that dies half-way has answered nothing.
+The only piece of HTTP that is ours: the clients of the usual libraries cost more than the gateway's whole
+budget. Answers are held until they are complete, so that a replica that dies half-way has answered nothing.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ def write(
     golden_error: float = 0.0,
     rows: np.ndarray | None = None,
 ) -> Path:
-    """A model with ``coef`` (k, p) and ``intercept`` (k,), and a reference made of ``rows`` or of random ones."""
+    """A model with ``coef`` (k, p) and ``intercept`` (k,), and a reference made of ``rows`` or of random
+    ones."""
     features = [n for c in columns for n in ([c["name"]] if c["kind"] == "number" else levels(c))]
     told = [c | {"personal": c["name"] == "age", "unit": None, "label": None} for c in columns]
     answer = {
@@ -52,7 +53,7 @@ def write(
     }
     X = np.random.default_rng(0).normal(size=(500, len(features))) if rows is None else rows
     margin = X[:4] @ coef.T + intercept + golden_error
-    reference = drift.reference(X, features, scores=X @ coef.T + intercept).to_arrays()
+    reference = drift.reference(X, features, scores=scores(X, coef, intercept, link)).to_arrays()
     contents = {
         "model.json": json.dumps(
             {
@@ -108,3 +109,9 @@ def people(directory: Path, version: int = 1) -> Path:
     return write(
         directory, PEOPLE, coef, intercept, link="logit", classes=["no", "yes"], version=version, rows=rows
     )
+
+
+def scores(X: np.ndarray, coef: np.ndarray, intercept: np.ndarray, link: str) -> np.ndarray:
+    """What drift is counted on: the probability of the second class, or the prediction."""
+    margin = (X @ coef.T + intercept)[:, 0]
+    return 1.0 / (1.0 + np.exp(-margin)) if link == "logit" else margin
