@@ -5,6 +5,7 @@ It listens apart from the public port, on the loopback unless asked otherwise.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, final
 
@@ -37,7 +38,8 @@ class Admin:
     app : the gateway's application.
     checker : of tokens; "admin" for people, "deploy" for agents.
     audit : what is changed, and by whom, is written there.
-    stop : ends the gateway.
+    stop : ends the gateway. url : of the public port.
+    launch : what agents start replicas with.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class Admin:
         audit: AuditLog,
         stop: Callable[[], None],
         url: str,
+        launch: dict[str, Any],
     ) -> None:
         self._controller, self._app, self._checker, self._audit = controller, app, checker, audit
-        self._stop, self._url = stop, url
+        self._stop, self._url, self._launch = stop, url, launch
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -81,15 +84,17 @@ class Admin:
                 said = await handler(given)
             except Refused as refused:
                 if request.method == "POST" and path != "/agent":
-                    self._audit.append(
-                        who=who, what=path[1:], result=f"refused {refused.status}", why=refused.message
-                    )
+                    await self._write_down(who, path, f"refused {refused.status}", {"why": refused.message})
                 return Response(error_body(refused), refused.status, media_type="application/json")
             if request.method == "POST" and path != "/agent":
-                self._audit.append(who=who, what=path[1:], result="done", **_facts(said))
+                await self._write_down(who, path, "done", _facts(said))
             return Response(orjson.dumps(said), media_type="application/json")
 
         return answer
+
+    async def _write_down(self, who: str, path: str, result: str, facts: dict[str, Any]) -> None:
+        """Append to the audit log, in a thread since the disk is waited for."""
+        await asyncio.to_thread(self._audit.append, who=who, what=path[1:], result=result, **facts)
 
     def _admit(self, authorization: bytes, scope: str) -> str:
         scheme, _, secret = authorization.partition(b" ")
@@ -142,7 +147,8 @@ class Admin:
             raise Refused(422, "an agent reports agent, host, replicas, leaving", "json")
         self._controller.hear(given)
         desired = self._controller.desired
-        return self._controller.wanted(given["agent"]) | {"token": desired.token, "spec": desired.model}
+        told = {"token": desired.token, "model": desired.model}
+        return self._controller.wanted(given["agent"]) | told | self._launch
 
 
 def _text(given: dict[str, Any], name: str) -> str:

@@ -27,6 +27,7 @@ HUNG = 10.0
 """Seconds without an answered check after which a replica is ended and started again."""
 START = 60.0
 DRAIN = 30.0
+_JOINING = 30.0
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,6 +39,7 @@ class _Known:
     heard: float
     report: dict[str, Any]
     kill: list[str] = field(default_factory=list)
+    dismissed: bool = False
 
 
 @final
@@ -162,6 +164,7 @@ class Controller:
         kill: list[str] = []
         if known is not None:
             kill, known.kill = known.kill, kill
+            known.dismissed = self.stopping
         return {"wanted": wanted, "kill": kill, "stop": self.stopping}
 
     def reconcile(self) -> None:
@@ -182,6 +185,17 @@ class Controller:
         self._look_for_hung(now)
         if changed:
             self.save()
+
+    async def dismiss(self, timeout: float = 3.0) -> None:
+        """Tell agents elsewhere to end, with their replicas."""
+        self.stopping = True
+        end = self._loop.time() + timeout
+        local = self._local.name if self._local is not None else ""
+        while self._loop.time() < end:
+            left = [k for k in self._agents.values() if k.name != local and not k.dismissed]
+            if not [k for k in left if self._loop.time() - k.heard < AGENT_LEASE]:
+                return
+            await asyncio.sleep(LOOK)
 
     def save(self) -> None:
         """Write down what is wanted."""
@@ -254,8 +268,12 @@ class Controller:
 
     # -- changes ----------------------------------------------------------------------------------
 
-    async def begin(self) -> None:
+    async def begin(self, agents: int = 0) -> None:
         """Serve the version that the spec stands for, unless one is served already.
+
+        Parameters
+        ----------
+        agents : that are waited for, half a minute at most.
 
         Raises
         ------
@@ -264,6 +282,9 @@ class Controller:
         """
         if self.desired.current is not None and self.desired.counts:
             return
+        end = self._loop.time() + _JOINING
+        while len(self._agents) < agents and self._loop.time() < end:
+            await asyncio.sleep(LOOK)
         await self.roll(self.desired.spec)
 
     async def roll(self, spec: str) -> str:

@@ -25,6 +25,7 @@ import uvloop
 
 from daskml_dist.errors import DaskmlDistError
 from daskml_dist.security import AuditLog, Authority, Limits, Rates, Tokens
+from daskml_dist.serve.access import ADMIN
 from daskml_dist.serve.admin import Admin
 from daskml_dist.serve.agent import Agent
 from daskml_dist.serve.bounded_http import close_overdue
@@ -43,7 +44,6 @@ from daskml_dist.serve.upstream import Pool
 
 LEASE = 60.0
 """Seconds after which replicas that no gateway asks for end."""
-ADMIN = "admin.json"
 
 
 class CannotServe(DaskmlDistError, RuntimeError):
@@ -57,7 +57,8 @@ async def run(
 
     Parameters
     ----------
-    announce : is told once that the deployment is ready: url, admin, and the token where it is new.
+    announce : is told when the ports listen, and when the deployment is ready: url, admin, and the token
+        where it is new.
     checker : of users' tokens; None for those of the deployment's file.
 
     Raises
@@ -120,8 +121,9 @@ class _Gateway:
         scheme = "https" if options.tls else "http"
         url = f"{scheme}://{options.host}:{self._desired.port}"
         admin_url = f"{scheme}://{options.admin_host}:{private.getsockname()[1]}"
+        launch = {"arguments": self._arguments(), "registry": options.registry}
         audit = AuditLog(self._folder / "audit.jsonl")
-        admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url)
+        admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url, launch)
         tls = self._tls()
         servers = [_server(self._app, options.limits, tls), _server(admin.application(), Limits(), tls)]
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,8 +137,9 @@ class _Gateway:
             *(asyncio.create_task(close_overdue(s.server_state.connections)) for s in servers),
         ]
         told = {"url": url, "admin": admin_url, "model": self._desired.model, "pid": os.getpid()}
-        told |= self._new_tokens(admin_url)
+        told |= {"folder": str(self._folder)} | self._new_tokens(admin_url)
         self._controller.save()
+        announce({"listening": True, "admin": admin_url} | self._for_agents())
         beginning = asyncio.create_task(self._begin(announce, told))
         try:
             await self._until_ended(beginning, tasks)
@@ -145,7 +148,7 @@ class _Gateway:
 
     async def _begin(self, announce: Callable[[dict[str, Any]], None], told: dict[str, Any]) -> None:
         try:
-            await self._controller.begin()
+            await self._controller.begin(self._options.agents)
         except Refused as refused:
             raise CannotServe(refused.message) from None
         gc.freeze()
@@ -162,10 +165,11 @@ class _Gateway:
 
     async def _shut_down(self, servers: list[uvicorn.Server], tasks: list[asyncio.Task[Any]]) -> None:
         """Answer what is under way, then stop the replicas."""
-        self._controller.stopping = True
-        for server in servers:
-            server.should_exit = True
-        await asyncio.wait(tasks[:2], timeout=self._options.limits.seconds + 2)
+        servers[0].should_exit = True
+        await asyncio.wait(tasks[:1], timeout=self._options.limits.seconds + 2)
+        await self._controller.dismiss()
+        servers[1].should_exit = True
+        await asyncio.wait(tasks[1:2], timeout=2.0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -174,6 +178,16 @@ class _Gateway:
         self._pool.close()
         for name in ("state.json", ADMIN):
             (self._folder / name).unlink(missing_ok=True)
+
+    def _for_agents(self) -> dict[str, str]:
+        """What agents elsewhere need; nothing where this machine keeps the replicas."""
+        if self._options.local:
+            return {}
+        for token in self._tokens.list():
+            if token.note == "agents" and token.revoked is None:
+                self._tokens.revoke(token.id)
+        told = {"agent_token": self._tokens.create(["deploy"], note="agents")[1]}
+        return told | ({"authority": str(self._folder / "tls" / "ca.pem")} if self._options.tls else {})
 
     def _local_agent(self) -> Agent:
         return Agent("local", "127.0.0.1", self._folder / "replicas", self._desired.token, self._arguments())
@@ -258,7 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = options_of(parser.parse_args(arguments))
 
     def announce(told: dict[str, Any]) -> None:
-        print(json.dumps(told) if options.json else _words(told), flush=True)
+        if options.json:
+            print(json.dumps(told), flush=True)
+        elif "ready" in told:
+            print(_words(told), flush=True)
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -29,6 +29,7 @@ class GatewayOptions:
     guard : seconds for which a new replica is watched.
     follow : whether a promoted alias is picked up.
     local : whether this machine keeps replicas.
+    agents : that are waited for before the first replica is started, so that replicas are spread over them.
     tls : whether both ports speak TLS, with a certificate of the deployment's own authority.
     insecure : whether another host than the loopback may be served without TLS.
     json : whether what is told is one line of JSON.
@@ -48,6 +49,7 @@ class GatewayOptions:
     guard: float = 1.0
     follow: bool = True
     local: bool = True
+    agents: int = 0
     tls: bool = False
     insecure: bool = False
     json: bool = False
@@ -82,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-local", dest="local", action="store_false", help="keep no replicas on this machine; agents do"
     )
+    parser.add_argument("--agents", type=whole(0), default=0, metavar="N", help="to wait for at first (0)")
     parser.add_argument("--tls", action="store_true", help="with a certificate of its own authority")
     parser.add_argument(
         "--insecure-no-tls", dest="insecure", action="store_true", help="let other machines ask without TLS"

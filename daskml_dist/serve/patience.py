@@ -36,7 +36,7 @@ class Budget:
 
     def take(self) -> bool:
         """Whether a request may be tried once more."""
-        if self.left < 1.0:
+        if self.left < 1.0 - 1e-9:
             return False
         self.left -= 1.0
         return True

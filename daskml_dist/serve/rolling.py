@@ -70,7 +70,7 @@ def roll(number: int, running: Mapping[str, int], new: str) -> Conversation:
     for count in range(here + 1, number + 1):
         why = (yield Raise(new, count)) or (yield Guard(new))
         if why is not None:
-            yield Lower(new, here)
+            yield from _restored(running, new)
             return why
         yield from _lowered(old, max(0, number - count))
     yield from _lowered(old, 0)
@@ -114,6 +114,14 @@ def _raised(new: str, number: int, here: int) -> Conversation:
     if why is not None:
         yield Lower(new, here)
     return why
+
+
+def _restored(running: Mapping[str, int], new: str) -> Generator[Step, str | None, None]:
+    """Have the old replicas back before the new ones go; where that is impossible the new ones stay."""
+    for version, count in running.items():
+        if version != new and (yield Raise(version, count)) is not None:
+            return
+    yield Lower(new, running.get(new, 0))
 
 
 def _lowered(old: dict[str, int], left: int) -> Generator[Step, str | None, None]:

@@ -140,7 +140,8 @@ def start_gateway(folder: Path, spec: str, *arguments: str) -> tuple[subprocess.
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    return process, json.loads(process.stdout.readline() or "{}")
+    listening = json.loads(process.stdout.readline() or "{}")
+    return process, json.loads(process.stdout.readline() or "{}") if listening else {}
 
 
 def end(process: subprocess.Popen[str], timeout: float = 40.0) -> None:

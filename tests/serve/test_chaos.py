@@ -1,4 +1,4 @@
-"""No request fails while replicas die and freeze, versions roll, canaries come and go, and gateways start again.
+"""No request fails while replicas die and freeze, versions roll, and canaries come and go.
 
 Each scenario is run short in `make test`, and with 200,000 requests in `make serving`.
 """
