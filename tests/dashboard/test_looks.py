@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daskml_dist.cli.top import watch
+from daskml_dist.cli.watching import watch
 from daskml_dist.dashboard.looks import Looks, Watch
 from daskml_dist.dashboard.screen import screen
 from daskml_dist.errors import DaskmlDistError
