@@ -152,6 +152,7 @@ def test_a_class_of_held_out_rows_only(tmp_path: Path, run: Callable) -> None:
     assert "2 held-out rows have a value that is in no training row" in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_many_classes_stay_readable(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     """26 letters: the worst dozen, and a line for the rest."""
     out = tmp_path / "model"
