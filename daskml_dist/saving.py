@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from os import PathLike, fspath
 from typing import Any
@@ -10,9 +11,11 @@ import xarray as xr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from daskml_dist.edge import Column
 from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.solvers import Solver
 from daskml_dist.storage import (
+    answer_of,
     class_path,
     described_labels,
     made_labels,
@@ -27,13 +30,17 @@ _OBJECT = "object of daskml_dist"
 _LABELLED = "labelled array"
 
 
-def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
+def save(
+    model: BaseEstimator, url: str, *, columns: Sequence[Column] | None = None, overwrite: bool = False
+) -> None:
     """Write a fitted model to a directory: arrays, JSON and their hashes, no pickle.
 
     Parameters
     ----------
     model : a fitted estimator of this library. A solver that was given as an object is kept by its name.
     url : a directory, or an fsspec URL of one.
+    columns : how its features come from the columns of the data, for ``daskml_dist.edge``; None where they
+        are the columns.
     overwrite : whether a model that is already there may be replaced.
 
     Raises
@@ -43,6 +50,12 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
     NotFittedError
         The model is not fitted.
     """
+    told = told_of(model)
+    write_model(url, *told, answer=answer_of(model, columns), overwrite=overwrite)
+
+
+def told_of(model: BaseEstimator) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Class, parameters and attributes of a fitted estimator, as ``storage.write_model`` takes them."""
     check_is_fitted(model)
     parameters = model.get_params(deep=False)
     if not isinstance(parameters.get("scheduler"), str | None):
@@ -55,7 +68,7 @@ def save(model: BaseEstimator, url: str, *, overwrite: bool = False) -> None:
     parameters = {name: _described(value) for name, value in parameters.items()}
     passing = _TRANSIENT | {"_naming"}
     kept = {name: _described(value) for name, value in attributes.items() if name not in passing}
-    write_model(url, class_path(type(model)), parameters, kept, overwrite=overwrite)
+    return class_path(type(model)), parameters, kept
 
 
 def load(url: str) -> Any:
@@ -67,6 +80,11 @@ def load(url: str) -> Any:
         The directory is damaged, foreign, or was written by a newer version.
     """
     record = read_model(url)
+    if record.class_path is None:
+        raise CheckpointInvalid(
+            f"{url} holds the answer of a model without its estimator, since it was compressed or imported. "
+            "Load it with daskml_dist.edge.load, or load the version that it came from."
+        )
     cls = resolve(record.class_path)
     if not issubclass(cls, BaseEstimator):
         raise CheckpointInvalid(f"{url} names {record.class_path}, which is no estimator.")

@@ -28,8 +28,9 @@ def show(url: str) -> None:
     """
     record = read_model(url)
     attributes, report = {name: made(value) for name, value in record.attributes.items()}, Report()
-    report.line(f"{record.class_path.rpartition('.')[2]} in {url}")
-    report.fact("class", record.class_path)
+    path = record.class_path or "an answer without an estimator"  # compressed, or imported
+    report.line(f"{path.rpartition('.')[2]} in {url}")
+    report.fact("class", path)
     set_ = ", ".join(
         f"{name}={value!r}" for name, value in record.parameters.items() if value not in DEFAULTS
     )
@@ -46,8 +47,8 @@ def show(url: str) -> None:
         more = f" and {len(encoding.columns) - 8:,} more" if len(encoding.columns) > 8 else ""
         report.fact("trained on", f"{encoding.target} from {columns}{more}")
     _fit_facts(report, attributes)
-    report.fact("made", str(record.manifest.get("created_at")))
-    versions: dict[str, Any] = record.manifest.get("versions", {})
+    report.fact("made", str(record.facts.get("created_at")))
+    versions: dict[str, Any] = record.facts.get("versions", {})
     report.fact("with", ", ".join(f"{name} {number}" for name, number in versions.items()))
     layout: Layout | None = attributes.get("layout_")
     if layout is not None:

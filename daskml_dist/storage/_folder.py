@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, final
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
+
+from daskml_dist.edge import InvalidModel, read_file
 
 _LITTER_AFTER = 3600.0
 """Seconds after which a temporary file is taken for what a killed process left behind."""
@@ -66,6 +70,16 @@ class Folder:
             return Path(self.root, name).read_bytes()
         return bytes(self._fs.cat_file(f"{self.root}/{name}"))
 
+    def read_bounded(self, name: str, most: int) -> bytes:
+        """All bytes of a regular file; ``InvalidModel`` where there are more, before memory is asked for."""
+        if self.local:
+            return read_file(self.root, name, most)
+        path = f"{self.root}/{name}"
+        self._fs.invalidate_cache(self.root)
+        if self._fs.size(path) > most:
+            raise InvalidModel(f"{name} is damaged: it has more bytes than {most:,}.")
+        return bytes(self._fs.cat_file(path))
+
     def write(self, name: str, data: bytes) -> None:
         """Write a file entirely or not at all.
 
@@ -80,6 +94,14 @@ class Folder:
             _write_durably(Path(self.root, name), data)
         else:
             self._fs.pipe_file(f"{self.root}/{name}", data)
+
+    def write_new(self, name: str, data: bytes) -> None:
+        """Write a file of an object store; FileExistsError where it is there."""
+        self._fs.pipe_file(f"{self.root}/{name}", data, mode="create")
+
+    def child(self, name: str) -> Folder:
+        """A folder inside this one."""
+        return Folder(self.address(name))
 
     def remove(self, name: str) -> None:
         """Remove a file; somebody else may have done so already."""
@@ -116,6 +138,77 @@ def create_folder(folder: Folder, files: dict[str, bytes]) -> None:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     _sync_directory(target.parent)
+
+
+def create_next(folder: Folder, fixed: Mapping[str, bytes], numbered: Callable[[int], dict[str, bytes]]) -> int:
+    """Append an entry to a folder of entries 1, 2, 3...; whoever else does so gets another number.
+
+    Here an entry appears at once, by the renaming of a directory, which fails where the name is taken. On an
+    object store its first file claims the number, and it is complete when its last file is there.
+
+    Parameters
+    ----------
+    folder : of the entries; made where it is not there.
+    fixed : files of the entry by name.
+    numbered : the files that depend on the number; asked again where somebody else was faster.
+
+    Returns
+    -------
+    The number.
+
+    Raises
+    ------
+    OSError
+        The entry cannot be written; nothing of it can be seen.
+    """
+    if not folder.local:
+        return _claim_next(folder, fixed, numbered)
+    root = Path(folder.root)
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root, "")
+    staging = root / _temporary("next")
+    try:
+        staging.mkdir()
+        for name, data in fixed.items():
+            _write_durably(staging / name, data)
+        while True:
+            number = max(numbers(folder), default=0) + 1
+            for name, data in numbered(number).items():
+                _write_durably(staging / name, data)
+            try:
+                os.rename(staging, root / str(number))
+                break
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    _sync_directory(root)
+    return number
+
+
+def numbers(folder: Folder) -> list[int]:
+    """The numbers of the entries, ascending; on an object store those that are not complete too."""
+    return sorted(int(name) for name in folder.names() if re.fullmatch(r"[1-9][0-9]{0,8}", name))
+
+
+def _claim_next(
+    folder: Folder, fixed: Mapping[str, bytes], numbered: Callable[[int], dict[str, bytes]]
+) -> int:
+    number = max(numbers(folder), default=0) + 1
+    while True:
+        files = {**fixed, **numbered(number)}
+        entry = folder.child(str(number))
+        first, *others = files
+        try:
+            entry.write_new(first, files[first])
+        except FileExistsError:
+            number += 1
+            continue
+        for name in others:
+            entry.write(name, files[name])
+        return number
 
 
 def _temporary(name: str) -> str:

@@ -27,6 +27,7 @@ PURE = (
     "solvers",
     "partition",
     "cells",
+    "drift",
 )
 HANDS = ("cluster", "cli")  # cli/ learns levels and means, and reads predictions, before and after a fit
 FACADES = sorted(PACKAGE.rglob("__init__.py"))

@@ -34,6 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "out": np.dtype("<f4"),
     "Cs": np.logspace(-4, 4, 5),
 }
+FILES = ["manifest.json", "model.json", "weights.safetensors"]
 ATTRIBUTES: dict[str, Any] = {
     "coef_": np.random.default_rng(0).normal(size=(1, 20)),
     "intercept_": np.array([0.5]),
@@ -65,14 +66,24 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "deep" / "model") if request.param == "path" else f"file://{tmp_path}/deep/model"
 
 
-def _forge(model: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the manifest and seal it again, as somebody with bad intentions would."""
-    path = model / "manifest.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    manifest["sha256"] = "0" * 64
-    text = json.dumps(manifest)
-    path.write_text(text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1))
+def _forge(model: Path, change: Callable[[dict[str, Any]], None], what: str = "manifest.json") -> None:
+    """Change a file and seal it again, as somebody with bad intentions would."""
+    told = json.loads((model / what).read_text())
+    change(told)
+    if what != "manifest.json":
+        (model / what).write_text(json.dumps(told))
+        _seal_again(model, what)
+        return
+    told["sha256"] = "0" * 64
+    text = json.dumps(told)
+    (model / what).write_text(text.replace("0" * 64, hashlib.sha256(text.encode()).hexdigest(), 1))
+
+
+def _seal_again(model: Path, name: str) -> None:
+    """Put the size and digest of a file into the manifest."""
+    data = (model / name).read_bytes()
+    facts = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    _forge(model, lambda manifest: manifest["files"].update({name: facts}))
 
 
 def test_a_model_comes_back_as_it_was(url: str) -> None:
@@ -88,8 +99,8 @@ def test_a_model_comes_back_as_it_was(url: str) -> None:
     assert type(record.attributes["n_iter_"]) is np.int32
     assert np.isnan(record.attributes["history_"][0]["gap"])
     assert record.attributes["history_"][1] == {"passes": 2, "gap": 0.1}
-    assert record.manifest["versions"]["numpy"] == np.__version__
-    assert record.manifest["created_at"].endswith("+00:00")
+    assert record.facts["versions"]["numpy"] == np.__version__
+    assert record.facts["created_at"].endswith("+00:00")
 
 
 OBJECTS: dict[str, AnyArray] = {
@@ -131,16 +142,17 @@ def test_a_value_comes_back_as_it_was(tmp_path: Path, value: Any) -> None:
 
 
 def test_anybody_can_read_the_arrays_and_the_manifest(model: Path) -> None:
-    assert sorted(path.name for path in model.iterdir()) == ["arrays.safetensors", "manifest.json"]
-    tensors = load_file(model / "arrays.safetensors")
+    assert sorted(path.name for path in model.iterdir()) == FILES
+    tensors = load_file(model / "weights.safetensors")
     assert np.array_equal(tensors["attributes.coef_"], ATTRIBUTES["coef_"])
+    told = json.loads((model / "model.json").read_text(), parse_constant=pytest.fail)
+    assert told["class"] == PATH and told["parameters"]["solver"] == "auto"
     manifest = json.loads((model / "manifest.json").read_text(), parse_constant=pytest.fail)
-    assert manifest["class"] == PATH and manifest["parameters"]["solver"] == "auto"
-    size = manifest["files"]["arrays.safetensors"]["bytes"]
-    assert size == (model / "arrays.safetensors").stat().st_size
+    for name in ("model.json", "weights.safetensors"):
+        assert manifest["files"][name]["bytes"] == (model / name).stat().st_size
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "arrays.safetensors"])
+@pytest.mark.parametrize("name", FILES)
 def test_every_flipped_bit_and_every_truncation_is_noticed(model: Path, name: str) -> None:
     path = model / name
     data = path.read_bytes()
@@ -155,14 +167,14 @@ def test_every_flipped_bit_and_every_truncation_is_noticed(model: Path, name: st
 def test_what_is_missing_is_said(model: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no model at"):
         read_model(model / "nothing")
-    (model / "arrays.safetensors").unlink()
-    with pytest.raises(CheckpointInvalid, match="arrays.safetensors is missing"):
+    (model / "weights.safetensors").unlink()
+    with pytest.raises(CheckpointInvalid, match="weights.safetensors is missing"):
         read_model(model)
     (model / "manifest.json").write_text('{"name": "left-pad"}')
     with pytest.raises(CheckpointInvalid, match="not the manifest of a model"):
         read_model(model)
     (model / "manifest.json").write_text("")
-    with pytest.raises(CheckpointInvalid, match="empty"):
+    with pytest.raises(CheckpointInvalid, match="no JSON"):
         read_model(model)
     (model / "manifest.json").unlink()
     with pytest.raises(CheckpointInvalid, match=r"manifest.json is missing"):
@@ -170,18 +182,18 @@ def test_what_is_missing_is_said(model: Path) -> None:
 
 
 def test_a_newer_format_says_to_upgrade(model: Path) -> None:
-    _forge(model, lambda manifest: manifest.update(format_version=2))
-    with pytest.raises(CheckpointInvalid, match="version 2.*Upgrade"):
+    _forge(model, lambda manifest: manifest.update(format_version=3))
+    with pytest.raises(CheckpointInvalid, match="format version 2.*Upgrade"):
         read_model(model)
 
 
 @pytest.mark.parametrize(
-    "name", ["../secret", "/etc/passwd", "arrays.safetensors/../../secret", "manifest.json", "arrays.pkl", ""]
+    "name", ["../secret", "/etc/passwd", "model.json/../../secret", "manifest.json", "arrays.pkl", ""]
 )
 def test_a_file_name_cannot_lead_out_of_the_directory(model: Path, name: str) -> None:
     secret = model.parent / "secret"
-    secret.write_bytes((model / "arrays.safetensors").read_bytes())
-    _forge(model, lambda manifest: manifest.update(files={name: manifest["files"]["arrays.safetensors"]}))
+    secret.write_bytes((model / "weights.safetensors").read_bytes())
+    _forge(model, lambda manifest: manifest["files"].update({name: manifest["files"]["weights.safetensors"]}))
     with pytest.raises(CheckpointInvalid, match="which no model has"):
         read_model(model)
 
@@ -198,10 +210,8 @@ class _Trap:
 
 def test_a_pickle_in_place_of_the_arrays_is_not_opened(model: Path) -> None:
     mark = model.parent / "executed"
-    data = pickle.dumps(_Trap(mark))
-    (model / "arrays.safetensors").write_bytes(data)
-    facts = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    _forge(model, lambda manifest: manifest.update(files={"arrays.safetensors": facts}))
+    (model / "weights.safetensors").write_bytes(pickle.dumps(_Trap(mark)))
+    _seal_again(model, "weights.safetensors")
     with pytest.raises(CheckpointInvalid, match="not what this library writes"):
         read_model(model)
     assert not mark.exists()
@@ -217,9 +227,7 @@ def _array(facts: dict[str, Any]) -> dict[str, Any]:
         {"class": 3},
         {"parameters": [1]},
         {"attributes": None},
-        {"files": {}},
-        {"files": []},
-        {"files": {"arrays.safetensors": None}},
+        {"surplus": 1},
         {"parameters": {"C": {"$pickle": "gASVAAAA"}}},
         {"parameters": {"C": {"$tuple": [], "$dict": []}}},
         {"parameters": {"C": {"$float": "1e5"}}},
@@ -232,11 +240,31 @@ def _array(facts: dict[str, Any]) -> dict[str, Any]:
         _array({"tensor": "attributes.coef_", "order": "K"}),
         _array({"dtype": "|O", "shape": [10**9], "values": []}),
         _array({"dtype": "<U3", "shape": [-1, -1], "values": ["a"]}),
+        _array({"dtype": "<U999999999", "shape": [1], "values": ["a"]}),
     ],
     ids=lambda change: json.dumps(change)[:60],
 )
-def test_a_forged_manifest_is_refused(model: Path, change: dict[str, Any]) -> None:
-    _forge(model, lambda manifest: manifest.update(change))
+def test_a_forged_model_is_refused(model: Path, change: dict[str, Any]) -> None:
+    _forge(model, lambda told: told.update(change), "model.json")
+    with pytest.raises(CheckpointInvalid):
+        read_model(model)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        [],
+        {"model.json": None},
+        {"weights.safetensors": {"bytes": 1, "sha256": "0" * 64}},
+        {"model.json": {"bytes": 1}, "weights.safetensors": {"bytes": 1, "sha256": ""}},
+        {name: {"bytes": -1, "sha256": ""} for name in ("model.json", "weights.safetensors")},
+        {name: {"bytes": 1 << 60, "sha256": ""} for name in ("model.json", "weights.safetensors")},
+    ],
+    ids=str,
+)
+def test_a_forged_manifest_is_refused(model: Path, files: Any) -> None:
+    _forge(model, lambda manifest: manifest.update(files=files))
     with pytest.raises(CheckpointInvalid):
         read_model(model)
 
@@ -277,7 +305,7 @@ def test_a_model_is_replaced_only_when_asked_for(url: str) -> None:
         _write(url, marker=marker, overwrite=True)
         assert read_model(url).attributes["marker_"] == marker
     folder = _folder.Folder(url)
-    assert len(folder.names()) == 2 and "manifest.json" in folder.names()
+    assert len(folder.names()) == 3 and "manifest.json" in folder.names()
 
 
 def test_what_is_no_model_is_never_replaced(tmp_path: Path) -> None:
@@ -298,7 +326,7 @@ def test_a_damaged_model_can_be_replaced(model: Path) -> None:
     assert read_model(model).attributes["marker_"] == 5.0
 
 
-@pytest.mark.parametrize("fatal", range(1, 7))
+@pytest.mark.parametrize("fatal", range(1, 9))
 @pytest.mark.parametrize("exists", [False, True])
 def test_a_write_that_fails_anywhere_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fatal: int, exists: bool
@@ -332,30 +360,32 @@ def test_a_write_that_fails_anywhere_leaves_what_was_there(
 def test_a_reader_that_meets_a_replacement_sees_the_new_model(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _folder.Folder.read
+    real = _folder.Folder.read_bounded
     reads: list[str] = []
 
-    def slow(self: _folder.Folder, name: str) -> bytes:
-        data = real(self, name)
+    def slow(self: _folder.Folder, name: str, most: int) -> bytes:
+        data = real(self, name, most)
         reads.append(name)
         if len(reads) == 1:  # between the old manifest and its arrays
             with monkeypatch.context() as patch:
-                patch.setattr(_folder.Folder, "read", real)
+                patch.setattr(_folder.Folder, "read_bounded", real)
                 _write(model, marker=9.0, overwrite=True)
         return data
 
-    monkeypatch.setattr(_folder.Folder, "read", slow)
+    monkeypatch.setattr(_folder.Folder, "read_bounded", slow)
     assert read_model(model).attributes["marker_"] == 9.0
 
 
 def test_foreign_tensors_do_not_matter(model: Path) -> None:
     data = save({"attributes.coef_": np.zeros((1, 20)), "more": np.zeros(1)})
-    (model / "arrays.safetensors").write_bytes(data)
-    facts = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (model / "weights.safetensors").write_bytes(data)
+    _seal_again(model, "weights.safetensors")
     coef = {"$array": {"dtype": "<f8", "order": "C", "tensor": "attributes.coef_"}}
-
-    def change(manifest: dict[str, Any]) -> None:
-        manifest.update(files={"arrays.safetensors": facts}, parameters={}, attributes={"coef_": coef})
-
-    _forge(model, change)
+    _forge(model, lambda told: told.update(parameters={}, attributes={"coef_": coef}), "model.json")
     assert read_model(model).attributes["coef_"].shape == (1, 20)
+
+
+def test_a_registered_version_is_never_replaced(model: Path) -> None:
+    _forge(model, lambda manifest: manifest.update(name="claims", version=3))
+    with pytest.raises(FileExistsError, match="version 3 of claims"):
+        _write(model, overwrite=True)
