@@ -48,12 +48,28 @@ class Source:
     columns : all there are.
     pieces : in the order of the rows.
     notes : what the user should know about how it is read.
+    kind : csv, parquet, zarr or netcdf.
+    files : all there are.
     """
 
     name: str
     columns: tuple[str, ...]
     pieces: tuple[Piece, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    kind: str
+    files: tuple[str, ...]
+
+    def fingerprint(self) -> list[list[str]]:
+        """Path, size and date of each file, as its file system tells them."""
+        found = []
+        for path in self.files:
+            fs, root = fsspec.core.url_to_fs(path)
+            facts = fs.info(root)
+            date = next(
+                (facts[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in facts), ""
+            )
+            found.append([path, str(facts.get("size")), str(date)])
+        return found
 
 
 def open_source(
@@ -91,7 +107,7 @@ def open_source(
     else:
         found = labelled_files.pieces(files, kind, columns, blocksize)
     columns, pieces, notes = found
-    return Source(file, tuple(columns), tuple(pieces), tuple(notes))
+    return Source(file, tuple(columns), tuple(pieces), tuple(notes), kind, tuple(files))
 
 
 def find_files(given: str) -> list[str]:
