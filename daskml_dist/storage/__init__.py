@@ -1,7 +1,8 @@
 """Storage: what is kept on disk. Sealed checkpoints and the model format; nothing is ever unpickled."""
 
 from daskml_dist.storage._folder import Folder, create_folder, create_next, numbers
-from daskml_dist.storage.answers import Answer, answer_of
+from daskml_dist.storage._values import dumps
+from daskml_dist.storage.answers import Answer, answer_of, columns_for
 from daskml_dist.storage.checkpoint import Checkpoint
 from daskml_dist.storage.checkpoints import Checkpoints, CheckpointSkipped
 from daskml_dist.storage.label_arrays import described_labels, made_labels
@@ -26,9 +27,11 @@ __all__ = [
     "ModelRecord",
     "answer_of",
     "class_path",
+    "columns_for",
     "create_folder",
     "create_next",
     "described_labels",
+    "dumps",
     "made_labels",
     "model_files",
     "numbers",

@@ -140,7 +140,9 @@ def create_folder(folder: Folder, files: dict[str, bytes]) -> None:
     _sync_directory(target.parent)
 
 
-def create_next(folder: Folder, fixed: Mapping[str, bytes], numbered: Callable[[int], dict[str, bytes]]) -> int:
+def create_next(
+    folder: Folder, fixed: Mapping[str, bytes], numbered: Callable[[int], dict[str, bytes]]
+) -> int:
     """Append an entry to a folder of entries 1, 2, 3...; whoever else does so gets another number.
 
     Here an entry appears at once, by the renaming of a directory, which fails where the name is taken. On an

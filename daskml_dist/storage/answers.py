@@ -116,7 +116,7 @@ def answer_of(model: Any, columns: Sequence[Column] | None = None) -> Answer | N
     if classes is not None and not _has_words(classes):
         return None
     task = "regression" if classes is None else "classification"
-    found = _columns(model, p, columns)
+    found = columns_for(model, p, columns)
     return Answer(task, _link(kind, model, len(coef)), classes, len(coef), found, coef, intercept.copy())
 
 
@@ -158,7 +158,8 @@ def _has_words(classes: AnyArray) -> bool:
     return plain and classes.dtype.char not in "g" and classes.dtype.itemsize < 40_000
 
 
-def _columns(model: Any, p: int, columns: Sequence[Column] | None) -> tuple[Column, ...]:
+def columns_for(model: Any, p: int, columns: Sequence[Column] | None) -> tuple[Column, ...]:
+    """The given columns, if they become the p features of the model; else a number for each feature."""
     names = [str(name) for name in vars(model).get("feature_names_in_", ())]
     if columns is None:
         if len(set(names)) != p:  # none, or some that do not tell features apart

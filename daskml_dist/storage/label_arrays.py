@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
+
+if TYPE_CHECKING:  # registries are looked up in processes that need neither
+    import xarray as xr
 
 
 def described_labels(array: xr.DataArray) -> dict[str, Any]:
@@ -17,6 +18,8 @@ def described_labels(array: xr.DataArray) -> dict[str, Any]:
     ----------
     array : in memory; an index of several levels is kept level by level.
     """
+    import pandas as pd
+
     levels: dict[str, list[str]] = {}
     for dim in array.dims:
         index = array.indexes.get(dim)
@@ -39,6 +42,9 @@ def described_labels(array: xr.DataArray) -> dict[str, Any]:
 
 def made_labels(told: Mapping[str, Any]) -> xr.DataArray:
     """The DataArray that was described."""
+    import pandas as pd
+    import xarray as xr
+
     array = xr.DataArray(told["values"], dims=told["dims"], name=told["name"], attrs=told["attrs"])
     coords = told["coords"]
     inside = {name for names in told["levels"].values() for name in names}

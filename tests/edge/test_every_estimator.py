@@ -45,6 +45,7 @@ OURS: dict[str, list[Any]] = {
     "SGDClassifier": [{"loss": loss, "random_state": 0} for loss in ("hinge", "log_loss", "modified_huber")],
     "SGDRegressor": [{"eta0": 1e-3, "random_state": 0}],
     "LogisticRegression": [{}, {"fit_intercept": False}, {"C": np.inf}],
+    "LogisticRegressionCV": [{"Cs": 2, "cv": 2}],
     "RidgeClassifier": [{}, {"fit_intercept": False}],
 }  # fmt: skip
 
