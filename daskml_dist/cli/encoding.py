@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from daskml_dist.cli.survey import Roles, Survey
-from daskml_dist.cli.values import as_numbers, as_text, kind_of, listed, missing
 from daskml_dist.errors import CheckpointInvalid, InvalidData
+from daskml_dist.files import as_numbers, as_text, kind_of, listed, missing
 from daskml_dist.types import AnyArray, FloatArray
 
 FILE = "encoding.json"

@@ -19,10 +19,10 @@ from daskml_dist.cli.heldout import HeldOut
 from daskml_dist.cli.options import FitOptions
 from daskml_dist.cli.report import Report, certainty, one_line
 from daskml_dist.cli.scores import Scores, score
-from daskml_dist.cli.sources import Source, open_source
 from daskml_dist.cli.survey import Survey, survey
 from daskml_dist.cli.targets import choose_model
 from daskml_dist.errors import InvalidData, UnsupportedParameter
+from daskml_dist.files import Source, open_source
 from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 
 MODELS: dict[str, Any] = {
@@ -74,7 +74,14 @@ def train(options: FitOptions, report: Report) -> Fitted:
         Ctrl-C; the model so far is saved where ``options.out`` says.
     """
     refuse_taken(options)
-    source = open_source(options)
+    source = open_source(
+        options.file,
+        [options.target],
+        kind=options.format,
+        sep=options.sep,
+        na_values=options.na_values,
+        blocksize=options.blocksize,
+    )
     with connected(options.workers, options.scheduler, options.memory_limit) as client:
         if client is not None:
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
