@@ -8,6 +8,7 @@ from typing import Any, Never, final
 from dask.utils import parse_bytes
 
 from daskml_dist import __version__
+from daskml_dist.cli import serving
 from daskml_dist.cli.options import FitOptions
 
 DESCRIPTION = "Machine learning on partitioned data: the certified optimum of a linear model in a few passes."
@@ -42,6 +43,7 @@ def parser() -> Parser:
         "show", help="say what a saved model is", description="Say what a saved model is."
     )
     show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
+    serving.add_parsers(commands)
     demo = commands.add_parser(
         "demo",
         help="real data, then a generated million rows on two workers",

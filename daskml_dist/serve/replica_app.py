@@ -1,0 +1,162 @@
+"""The application of a replica: a raw ASGI path for inference, Starlette for all that is rare.
+
+What makes a request fast: one look at its headers, no routing, no middleware, counts in plain numbers.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import final
+
+import numpy as np
+import orjson
+
+from daskml_dist.errors import InvalidData
+from daskml_dist.security import Limits
+from daskml_dist.serve import inference, strict_json
+from daskml_dist.serve.bodies import (
+    Gone,
+    Head,
+    Headers,
+    Message,
+    Receive,
+    Send,
+    error_body,
+    read_body,
+    read_head,
+    respond,
+)
+from daskml_dist.serve.drifting import Drift
+from daskml_dist.serve.figures import ReplicaFigures
+from daskml_dist.serve.labels import Labels
+from daskml_dist.serve.refusals import Refused
+from daskml_dist.serve.replica_routes import routes
+from daskml_dist.serve.served import Served
+from daskml_dist.types import AnyArray, FloatArray
+
+
+@final
+class ReplicaApp:
+    """An ASGI application that serves one model version.
+
+    Parameters
+    ----------
+    served : the model.
+    token : that each request must bear but those for health; None for no token.
+    limits : of a request.
+    """
+
+    def __init__(self, served: Served, token: str | None, limits: Limits) -> None:
+        self.served = served
+        self.limits = limits
+        self.labels = Labels(served.labels)
+        columns = [*served.column_names, *served.features, inference.ENCODED]
+        self.figures = ReplicaFigures(served.name, served.version, columns, time.time(), self.labels)
+        self.drift = Drift(served.reference)
+        self.ready = False
+        self.draining = False
+        self.renewed = time.monotonic()
+        self._expected = None if token is None else b"Bearer " + token.encode()
+        self._encoded = inference.ENCODED not in served.column_names
+        model = f"/v2/models/{served.name}"
+        self._paths = frozenset({f"{model}/infer", f"{model}/versions/{served.version}/infer"})
+        self._headers = [
+            (b"content-type", b"application/json"),
+            (b"x-model-name", served.name.encode()),
+            (b"x-model-version", served.version.encode()),
+        ]
+        self._prefix = orjson.dumps({"model_name": served.name, "model_version": served.version})[:-1]
+        self._rest = routes(self)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request; an ASGI application is called so."""
+        if scope["type"] != "http":
+            return
+        if scope["path"] not in self._paths or scope["method"] != "POST":
+            await self._rest(scope, receive, send)
+            return
+        began = time.perf_counter()
+        self.figures.inflight += 1
+        try:
+            head = read_head(scope)
+            self.authorize(head)
+            body = await read_body(receive, head, self.limits)
+            payload, header_length = self.infer(body, head.json_length)
+            status, headers = 200, self._headers
+            if header_length is not None:
+                headers = [
+                    (b"content-type", b"application/octet-stream"),
+                    *headers[1:],
+                    (b"inference-header-content-length", b"%d" % header_length),
+                ]
+        except Refused as refused:
+            status, payload, headers = self.refused(refused)
+        except Gone:
+            return
+        finally:
+            self.figures.inflight -= 1
+        self.figures.requests[status] += 1
+        self.figures.request_seconds.add(time.perf_counter() - began)
+        await respond(send, status, headers, payload)
+
+    def authorize(self, head: Head) -> None:
+        """Refuse who does not know the token of the deployment; who does renews the lease.
+
+        Raises
+        ------
+        Refused
+            401.
+        """
+        if self._expected is not None and not hmac.compare_digest(head.authorization, self._expected):
+            raise Refused(401, "a token is needed: Authorization: Bearer TOKEN", "token")
+        self.renewed = time.monotonic()
+
+    def infer(self, body: bytes, json_length: int | None) -> tuple[bytes, int | None]:
+        """The answer to a body, and the length of its JSON where binary tensors follow.
+
+        Raises
+        ------
+        Refused
+            Where the body is not what the model takes.
+        """
+        served, document = self.served, None
+        if json_length is None:
+            document = strict_json.parse(body)
+            plain = inference.plain(document, body, len(served.features), self.limits)
+            if plain is not None and self._encoded:
+                identity, X = plain
+                outputs = self.predict(X, None, False)
+                return inference.write_plain(self._prefix, identity, outputs), None
+        asked = inference.read(body, json_length, self.limits, document)
+        X = inference.features(served, asked)
+        return inference.write(self._prefix, asked, self.predict(X, asked.outputs, asked.explain))
+
+    def predict(self, X: FloatArray, wanted: list[str] | None, explain: bool) -> dict[str, AnyArray]:
+        """The outputs for (n, p) features, counted."""
+        began = time.perf_counter()
+        answers = self.served.answers(self.served.margin(X))
+        outputs = inference.answer(self.served, wanted, explain, X, answers)
+        self.figures.predict_seconds.add(time.perf_counter() - began)
+        self.figures.rows += len(X)
+        scores = self.served.scores(answers)
+        if scores is not None:
+            last = scores if scores.ndim == 1 else scores[:, -1]
+            self.figures.score_sum += last.item() if last.size == 1 else float(last.sum())
+        self.drift.add(X, scores)
+        return outputs
+
+    def refused(self, refused: Refused) -> tuple[int, bytes, Headers]:
+        """Status, body and headers of a refusal, counted."""
+        self.figures.reject(refused.reason, refused.column)
+        return refused.status, error_body(refused), [*self._headers, *refused.headers()]
+
+    def warm_up(self) -> None:
+        """Answer one row of zeros, so that the first client does not wait for what is done once."""
+        p = len(self.served.features)
+        X = np.zeros((1, p))
+        try:
+            answers = self.served.answers(self.served.margin(X))
+            inference.write_plain(self._prefix, "", inference.answer(self.served, None, False, X, answers))
+        except (Refused, InvalidData):
+            pass  # zeros may be outside of what the model can answer
