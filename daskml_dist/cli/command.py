@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from daskml_dist.cli import arguments, serving
+from daskml_dist.cli import arguments, scoring, serving
 from daskml_dist.cli.demo import demo
 from daskml_dist.cli.report import Report, one_line
 from daskml_dist.cli.show import show
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "show":
             show(given.dir)
             return OK
+        if given.command in scoring.COMMANDS:
+            return scoring.run(given)
         if given.command in serving.COMMANDS:
             return serving.run(given, sys.argv[1:] if argv is None else list(argv))
         if given.command == "demo":
