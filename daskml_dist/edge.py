@@ -119,7 +119,8 @@ def parsed(raw: bytes, name: str) -> Any:
         raise ValueError(f"{what} is not JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return dict(pairs) if len(dict(pairs)) == len(pairs) else refuse("a key twice")
+        found = dict(pairs)
+        return found if len(found) == len(pairs) else refuse("a key twice")
 
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=refuse, object_pairs_hook=unique)
@@ -209,9 +210,9 @@ class Column:
         return numbers[:, None]
 
     def __post_init__(self) -> None:
-        texts = [self.name, *self.levels, *(t for t in (self.fill, self.unit, self.label) if t is not None)]
-        known = self.kind in ("number", "category") and isinstance(self.personal, bool)
-        if not (known and all(isinstance(text, str) for text in texts) and math.isfinite(self.mean or 0.0)):
+        texts = (self.name, *self.levels, self.fill or "", self.unit or "", self.label or "")
+        known = self.kind in ("number", "category") and type(self.personal) is bool
+        if not (known and set(map(type, texts)) == {str} and math.isfinite(self.mean or 0.0)):
             raise InvalidModel(f"column {str(self.name)[:80]!r} is not told as columns are.")
 
     def _one_hot(self, values: AnyArray) -> FloatArray:
