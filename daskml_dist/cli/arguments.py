@@ -171,7 +171,7 @@ def _add_output(group: Any) -> None:
     )
     group.add_argument(
         "--personal",
-        type=_names,
+        type=option_types.names,
         action="extend",
         default=[],
         metavar="A,B",
