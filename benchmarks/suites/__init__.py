@@ -31,6 +31,7 @@ NAMES = (
     "labelled",
     "publishing",
     "drift",
+    "compression",
 )
 
 Suite = Callable[[Options], list[Table]]
