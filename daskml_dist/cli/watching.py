@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from daskml_dist.dashboard.looks import Ask, Looks
-from daskml_dist.dashboard.screen import screen
+if TYPE_CHECKING:
+    from daskml_dist.dashboard.looks import Ask
 
 _HOME = "\x1b[H\x1b[J"
 _ANSWER = 2.0  # seconds within which the gateway tells its state
@@ -65,6 +65,9 @@ def watch(
     times : how many looks; None for no end.
     sleep : waits.
     """
+    from daskml_dist.dashboard.looks import Looks
+    from daskml_dist.dashboard.screen import screen
+
     looks, clear = Looks(), _HOME if out.isatty() else ""
     seen = 0
     while times is None or seen < times:
