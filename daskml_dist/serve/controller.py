@@ -324,7 +324,7 @@ class Controller:
         Refused
             409 where nothing was served before.
         """
-        history = self.desired.history
+        history = list(self.desired.history)
         canaries = [version for version in self.desired.counts if version != self.desired.current]
         if self.desired.shares and canaries:  # a canary is taken back before anything else
             return await self.canary(f"{self.desired.model}/{canaries[0]}", 0.0)
