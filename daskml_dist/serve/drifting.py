@@ -1,4 +1,4 @@
-"""The rows of a replica counted in the bins of its model's reference, many at a time."""
+"""The rows of a replica: counted, and in the bins of its model's reference, many at a time."""
 
 from __future__ import annotations
 
@@ -28,19 +28,23 @@ class Drift:
         self._rows: list[FloatArray] = []
         self._scores: list[AnyArray] = []
         self._waiting = 0
+        self.rows, self._score_sum = 0, 0.0
 
     def add(self, X: FloatArray, scores: AnyArray | None) -> None:
-        """Count (n, p) features, and their scores where the reference has them."""
-        if self._counter is None:
-            return
-        if self._scored:
-            if scores is None:
-                return
-            self._scores.append(scores)
+        """Count (n, p) features, and their scores where the model has them."""
         self._rows.append(X)
-        self._waiting += len(X)
+        if scores is not None:
+            self._scores.append(scores)
+        n = len(X)
+        self.rows += n
+        self._waiting += n
         if self._waiting >= _TOGETHER:
             self._count()
+
+    def score_sum(self) -> float:
+        """Sum of the last score over all rows."""
+        self._count()
+        return self._score_sum
 
     def counts(self) -> list[list[int]] | None:
         """Rows in each cell, (columns, cells); None without a reference."""
@@ -53,8 +57,11 @@ class Drift:
         return counted
 
     def _count(self) -> None:
-        if self._rows and self._counter is not None:
-            self._counter.add(
-                np.concatenate(self._rows), np.concatenate(self._scores) if self._scored else None
-            )
+        if not self._rows:
+            return
+        scores = np.concatenate(self._scores) if self._scores else None
+        if scores is not None:
+            self._score_sum += float(scores.reshape(len(scores), -1)[:, -1].sum())
+        if self._counter is not None:
+            self._counter.add(np.concatenate(self._rows), scores if self._scored else None)
         self._rows, self._scores, self._waiting = [], [], 0
