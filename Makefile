@@ -36,7 +36,7 @@ types: $(READY) ## mypy, strict
 	@$(BIN)/mypy --strict daskml_dist
 
 tests: $(READY) ## pytest: tests and doctests, without the slow ones
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile
 
 slow: $(READY) ## the slow tests alone
 	@$(BIN)/python -m pytest -m slow --timeout=3600

@@ -22,7 +22,6 @@ from safetensors.numpy import load as read_tensors
 
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
-Read = Callable[[str, int], bytes]  # all of the file of this name, if it has no more bytes than so many
 
 FORMAT, VERSION, MANIFEST = "daskml_dist.model", 2, "manifest.json"
 DTYPES = ("float64", "float32", "float16", "int8")
@@ -63,12 +62,9 @@ def load(directory: str | os.PathLike[str], *, most: int = 2 << 30) -> Model:
 
 @final
 class Sealed:
-    """The files of a model directory, each compared with what the manifest says of it.
+    """The files of a model directory by ``names``, each compared with what ``manifest`` says of it."""
 
-    ``raw`` and ``manifest`` are manifest.json; ``names`` those of the other files, by one of ``FILES``.
-    """
-
-    def __init__(self, read: Read, most: int = 2 << 30) -> None:
+    def __init__(self, read: Callable[[str, int], bytes], most: int = 2 << 30) -> None:
         self._read, self.most = read, most
         self.raw = read(MANIFEST, _MOST_MANIFEST)
         self.manifest = checked_manifest(self.raw)
@@ -123,7 +119,8 @@ def parsed(raw: bytes, name: str) -> Any:
         raise ValueError(f"{what} is not JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        return dict(pairs) if len(dict(pairs)) == len(pairs) else refuse("a key twice")
+        found = dict(pairs)
+        return found if len(found) == len(pairs) else refuse("a key twice")
 
     try:
         return json.loads(raw.decode("utf-8"), parse_constant=refuse, object_pairs_hook=unique)
@@ -162,8 +159,7 @@ def digest_of(raw: bytes, digest: str) -> str:
 def keys_of(told: Any, keys: set[str], where: str) -> dict[str, Any]:
     """An object, if it has these keys and no others."""
     if not isinstance(told, dict) or set(told) != keys:
-        found = sorted(set(told) ^ keys)[:5] if isinstance(told, dict) else type(told).__name__
-        raise InvalidModel(f"{where} has other keys than it should: {str(found)[:200]}.")
+        raise InvalidModel(f"{where} has other keys than {', '.join(sorted(keys))}.")
     return told
 
 
@@ -214,9 +210,9 @@ class Column:
         return numbers[:, None]
 
     def __post_init__(self) -> None:
-        texts = [self.name, *self.levels, *(t for t in (self.fill, self.unit, self.label) if t is not None)]
-        known = self.kind in ("number", "category") and isinstance(self.personal, bool)
-        if not (known and all(isinstance(text, str) for text in texts) and math.isfinite(self.mean or 0.0)):
+        texts = (self.name, *self.levels, self.fill or "", self.unit or "", self.label or "")
+        known = self.kind in ("number", "category") and type(self.personal) is bool
+        if not (known and set(map(type, texts)) == {str} and math.isfinite(self.mean or 0.0)):
             raise InvalidModel(f"column {str(self.name)[:80]!r} is not told as columns are.")
 
     def _one_hot(self, values: AnyArray) -> FloatArray:
@@ -276,8 +272,8 @@ class Model:
             raise InvalidModel("labels are of no known dtype.")
         classes, self.outputs = answer["classes"], {"prediction": np.dtype(answer["label_dtype"])}
         self.classes = None if classes is None else np.array(classes, self.outputs["prediction"])
-        if self.task == "classification" and self.link != "decision":
-            self.outputs["probability"] = np.dtype(np.float64)
+        probable = classes is not None and self.link != "decision"
+        self.outputs |= {"probability": np.dtype(np.float64)} if probable else {}
         k, wanted = len(self.coef), self.targets if classes is None else len(classes)
         wanted = 1 if classes is not None and wanted == 2 and self.link != "softmax" else wanted
         if k != wanted or len(self.intercept) != k or (classes is None) != (self.task == "regression"):
@@ -345,6 +341,13 @@ class Model:
             return chance
         total = chance.sum(axis=1, keepdims=True)
         return np.where(total > 0.0, chance / np.where(total > 0.0, total, 1.0), 1.0 / z.shape[1])
+
+    def watched(self, z: FloatArray) -> FloatArray | None:
+        """The scores whose drift is watched: means, or the chance of the second of two classes or of each."""
+        if self.classes is None:
+            return self.predicted(z)
+        chance = self.probabilities(z) if "probability" in self.outputs else None
+        return chance if chance is None or len(self.classes) > 2 else chance[:, -1]
 
     def contributions(self, X: Any) -> FloatArray:
         """(n, k, p) of X (n, p): w (x - mean), which add up to the margin less that of the means."""

@@ -17,9 +17,10 @@ author = "daskml_dist developers"
 project_copyright = "2026, daskml_dist developers"
 version = release = PYPROJECT["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_generated"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+nb_execution_mode = "off"  # notebooks show the outputs that are kept in them; make notebooks runs them
 html_theme = "furo"
 html_title = "daskml_dist"
 html_copy_source = False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import dask
 import pytest
@@ -24,15 +26,24 @@ logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is slow
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of tests marked ``few_clusters`` one case each runs on a cluster; make slow has the others."""
-    seen: set[str] = set()
+    """Some of the cases of a test suffice for make test; make slow has the others.
+
+    Of tests marked ``few_clusters`` one case runs on a cluster, of those marked ``thinned(n)`` one in n runs.
+    """
+    clusters: Counter[str] = Counter()
+    cases: Counter[str] = Counter()
     for item in items:
-        case = getattr(item, "callspec", None)
+        case, test = getattr(item, "callspec", None), item.nodeid.split("[")[0]
         if item.get_closest_marker("few_clusters") and case and case.params.get("backend") == "cluster":
-            test = item.nodeid.split("[")[0]
-            if test in seen:
+            clusters[test] += 1
+            if clusters[test] > 1:
                 item.add_marker(pytest.mark.slow)
-            seen.add(test)
+        thinned = item.get_closest_marker("thinned")
+        if thinned and not item.get_closest_marker("slow"):
+            cases[test] += 1
+            # by name, since every nth in order may always be the same value of a parameter
+            if cases[test] > 1 and crc32(item.nodeid.encode()) % thinned.args[0]:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,7 @@ def large(training: Training, data: Data, scheduler: Any = "threads") -> tuple[A
         return bits(train(training, data, scheduler))
 
 
+@pytest.mark.slow
 def test_workers_leave_no_trace(data: Data) -> None:
     """The same bits from threads and from 1 and 3 workers; a cluster that grows between fits is used."""
     every = (LOGISTIC, POISSON, LEAST_SQUARES)

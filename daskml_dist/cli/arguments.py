@@ -8,7 +8,7 @@ from typing import Any, Never, final
 from dask.utils import parse_bytes
 
 from daskml_dist import __version__
-from daskml_dist.cli import serving
+from daskml_dist.cli import models, serving
 from daskml_dist.cli.options import FitOptions
 
 DESCRIPTION = "Machine learning on partitioned data: the certified optimum of a linear model in a few passes."
@@ -43,6 +43,7 @@ def parser() -> Parser:
         "show", help="say what a saved model is", description="Say what a saved model is."
     )
     show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
+    models.add_parser(commands)
     serving.add_parsers(commands)
     demo = commands.add_parser(
         "demo",
@@ -162,6 +163,19 @@ def _add_machine(group: Any) -> None:
 def _add_output(group: Any) -> None:
     group.add_argument("--out", metavar="DIR", help="save the model and its encoding")
     group.add_argument("--overwrite", action="store_true", help="replace the model that is in DIR")
+    group.add_argument("--register", metavar="NAME", help="register the model as a new version of NAME")
+    group.add_argument("--alias", metavar="ALIAS", help="which means the new version, such as champion")
+    group.add_argument(
+        "--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or ~/.local/share/daskml_dist/registry)"
+    )
+    group.add_argument(
+        "--personal",
+        type=_names,
+        action="extend",
+        default=[],
+        metavar="A,B",
+        help="columns about a person, whose values are never logged where the model is served",
+    )
     group.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -178,6 +192,10 @@ def contradiction(options: FitOptions) -> str | None:
         return "--memory-limit is of local workers; give --workers too"
     if options.overwrite and options.out is None:
         return "--overwrite needs --out"
+    needing = {"--alias": options.alias, "--registry": options.registry, "--personal": options.personal}
+    for name, given in needing.items():
+        if given and options.register is None:
+            return f"{name} needs --register"
     return None
 
 

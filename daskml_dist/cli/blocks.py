@@ -13,9 +13,8 @@ import xarray as xr
 
 from daskml_dist.cli.encoding import Encoding
 from daskml_dist.cli.heldout import HeldOut
-from daskml_dist.cli.sources import Piece, Source
 from daskml_dist.cli.survey import Survey
-from daskml_dist.cli.values import as_numbers, as_text, missing
+from daskml_dist.files import Piece, Source, as_numbers, as_text, missing
 from daskml_dist.types import AnyArray
 
 CHUNK_BYTES = 32 << 20

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from daskml_dist.cli.options import FitOptions
 from daskml_dist.cli.survey import Column, Roles, Survey
-from daskml_dist.cli.values import find, listed
 from daskml_dist.errors import InvalidData
+from daskml_dist.files import find, listed
 
 NUMBERS = frozenset({"number", "bool", "empty"})
 

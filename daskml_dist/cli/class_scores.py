@@ -11,8 +11,8 @@ import pandas as pd
 from daskml_dist.cli.blocks import read_rows
 from daskml_dist.cli.encoding import Encoding
 from daskml_dist.cli.heldout import HeldOut
-from daskml_dist.cli.sources import Piece
 from daskml_dist.cli.survey import Survey
+from daskml_dist.files import Piece
 from daskml_dist.types import AnyArray, FloatArray
 
 

@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from daskml_dist.cli import arguments, serving
+from daskml_dist.cli import arguments, models, serving
 from daskml_dist.cli.demo import demo
 from daskml_dist.cli.report import Report, one_line
 from daskml_dist.cli.show import show
 from daskml_dist.cli.training import train
+from daskml_dist.edge import InvalidModel
 from daskml_dist.errors import DaskmlDistError
 
 OK, BAD, INTERRUPTED = 0, 2, 130
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "show":
             show(given.dir)
             return OK
+        if given.command == "models":
+            models.run(given)
+            return OK
         if given.command in serving.COMMANDS:
             return serving.run(given, sys.argv[1:] if argv is None else list(argv))
         if given.command == "demo":
@@ -48,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except (DaskmlDistError, OSError) as error:
+    except (DaskmlDistError, InvalidModel, OSError) as error:
         print(f"daskml-dist: error: {one_line(str(error))}", file=sys.stderr, flush=True)
         return BAD
     except KeyboardInterrupt:

@@ -12,9 +12,10 @@ import fsspec
 import numpy as np
 import pandas as pd
 
+from daskml_dist import edge
 from daskml_dist.cli.survey import Roles, Survey
-from daskml_dist.cli.values import as_numbers, as_text, kind_of, listed, missing
 from daskml_dist.errors import CheckpointInvalid, InvalidData
+from daskml_dist.files import as_numbers, as_text, kind_of, listed, missing
 from daskml_dist.types import AnyArray, FloatArray
 
 FILE = "encoding.json"
@@ -80,6 +81,16 @@ class Encoding:
     def names(self) -> list[str]:
         """The names of the features, in order."""
         return [name for column in self.columns for name in column.outputs]
+
+    def answer_columns(self) -> list[edge.Column]:
+        """The columns as ``daskml_dist.edge`` encodes them."""
+        fill = MISSING if self.impute else None
+        return [
+            edge.Column(feature.name, mean=feature.mean)
+            if feature.kind == "number"
+            else edge.Column(feature.name, "category", levels=feature.levels, fill=fill)
+            for feature in self.columns
+        ]
 
     def features(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The features of some rows.

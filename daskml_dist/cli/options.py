@@ -37,4 +37,8 @@ class FitOptions:
     blocksize: int | None = 16 << 20
     out: str | None = None
     overwrite: bool = False
+    register: str | None = None
+    alias: str | None = None
+    registry: str | None = None
+    personal: tuple[str, ...] = ()
     quiet: bool = False

@@ -15,8 +15,8 @@ from daskml_dist.cli.class_scores import ClassScore, Judged, by_class, judge, ov
 from daskml_dist.cli.clusters import compute
 from daskml_dist.cli.encoding import Encoding
 from daskml_dist.cli.heldout import HeldOut
-from daskml_dist.cli.sources import Piece, Source
 from daskml_dist.cli.survey import Survey
+from daskml_dist.files import Piece, Source
 from daskml_dist.types import AnyArray, FloatArray
 
 MOST_ROWS = 5_000_000

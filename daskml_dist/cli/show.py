@@ -10,7 +10,7 @@ import numpy as np
 from daskml_dist.cli.coefficients import largest
 from daskml_dist.cli.encoding import FILE, Encoding
 from daskml_dist.cli.report import Report, short
-from daskml_dist.cli.values import listed
+from daskml_dist.files import listed
 from daskml_dist.labelled import Layout
 from daskml_dist.saving import made
 from daskml_dist.storage import read_model

@@ -14,8 +14,7 @@ import pandas as pd
 
 from daskml_dist.cli.clusters import compute
 from daskml_dist.cli.heldout import HeldOut
-from daskml_dist.cli.sources import Piece, Source
-from daskml_dist.cli.values import Kind, as_numbers, as_text, kind_of, missing
+from daskml_dist.files import Kind, Piece, Source, as_numbers, as_text, kind_of, missing
 from daskml_dist.types import AnyArray
 
 MOST_CLASSES = 1000

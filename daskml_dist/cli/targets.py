@@ -6,8 +6,8 @@ import shlex
 
 from daskml_dist.cli.options import FitOptions
 from daskml_dist.cli.survey import MOST_CLASSES, Column, Survey, Target
-from daskml_dist.cli.values import listed
 from daskml_dist.errors import InvalidData
+from daskml_dist.files import listed
 
 FEW = 20
 """Whole numbers that may be names of classes rather than quantities."""

@@ -17,12 +17,13 @@ from daskml_dist.cli.clusters import connected
 from daskml_dist.cli.encoding import Encoding, learn
 from daskml_dist.cli.heldout import HeldOut
 from daskml_dist.cli.options import FitOptions
+from daskml_dist.cli.registering import refuse_unknown, refuse_unnamed, registered
 from daskml_dist.cli.report import Report, certainty, one_line
 from daskml_dist.cli.scores import Scores, score
-from daskml_dist.cli.sources import Source, open_source
 from daskml_dist.cli.survey import Survey, survey
 from daskml_dist.cli.targets import choose_model
 from daskml_dist.errors import InvalidData, UnsupportedParameter
+from daskml_dist.files import Source, open_source
 from daskml_dist.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, Ridge
 
 MODELS: dict[str, Any] = {
@@ -74,12 +75,21 @@ def train(options: FitOptions, report: Report) -> Fitted:
         Ctrl-C; the model so far is saved where ``options.out`` says.
     """
     refuse_taken(options)
-    source = open_source(options)
+    refuse_unnamed(options)
+    source = open_source(
+        options.file,
+        [options.target],
+        kind=options.format,
+        sep=options.sep,
+        na_values=options.na_values,
+        blocksize=options.blocksize,
+    )
     with connected(options.workers, options.scheduler, options.memory_limit) as client:
         if client is not None:
             workers = len(client.scheduler_info(n_workers=-1)["workers"])
             report.fact("cluster", f"{workers} workers, dashboard {client.dashboard_link}")
         prepared = prepare(options, source, report)
+        refuse_unknown(options, prepared.encoding)
         model = new_model(options, prepared.name)
         began = time.monotonic()
         try:
@@ -95,10 +105,13 @@ def train(options: FitOptions, report: Report) -> Fitted:
         report.fact("gap", certainty(model))
         report.notes(notes)
         scores = score(model, prepared.name, source, prepared.found, prepared.encoding, prepared.rule)
-    if scores is not None:
-        report.scores(scores)
-    if options.out is not None:
-        keep(model, prepared.encoding, options, report)
+        if scores is not None:
+            report.scores(scores)
+        if options.out is not None:
+            keep(model, prepared.encoding, options, report)
+        if options.register is not None:
+            version = registered(model, prepared, scores, options)
+            report.line(f"\nregistered as {version.spec}; see daskml-dist models show {version.spec}")
     return Fitted(prepared, model, seconds, scores)
 
 
@@ -194,7 +207,7 @@ def refuse_taken(options: FitOptions) -> None:
 def keep(model: Any, encoding: Encoding, options: FitOptions, report: Report) -> None:
     """Save the model and its encoding, and say how to load them."""
     assert options.out is not None
-    save(model, options.out, overwrite=options.overwrite)
+    save(model, options.out, columns=encoding.answer_columns(), overwrite=options.overwrite)
     encoding.save(options.out)
     report.line(f"\nsaved in {options.out}; in Python:")
     report.line("  from daskml_dist import load")

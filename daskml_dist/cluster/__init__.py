@@ -7,6 +7,7 @@ from daskml_dist.cluster.connect import connect
 from daskml_dist.cluster.in_process import InProcess
 from daskml_dist.cluster.memory import process_limit
 from daskml_dist.cluster.on_dask import OnDask
+from daskml_dist.cluster.piecework import piecework
 from daskml_dist.cluster.scheduler_internals import scheduler_id
 from daskml_dist.cluster.sender import Sender
 from daskml_dist.cluster.supervisor import Patience
@@ -21,6 +22,7 @@ __all__ = [
     "Patience",
     "Sender",
     "connect",
+    "piecework",
     "process_limit",
     "scheduler_id",
     "single_threaded_blas",

@@ -28,12 +28,15 @@ def connect(scheduler: Any = None, *, lazy: bool = True, patience: Patience | No
     """
     if isinstance(scheduler, Placement):
         return OnDask(_named(scheduler.scheduler), patience, scheduler)
+    client = client_for(scheduler, lazy=lazy)
+    return InProcess() if client is None else OnDask(client, patience)
+
+
+def client_for(scheduler: Any = None, *, lazy: bool = True) -> Client | None:
+    """The client that ``connect`` would use for these arguments; None for threads of this process."""
     if scheduler is None:
-        client = _current_client() if lazy else None
-        return InProcess() if client is None else OnDask(client, patience)
-    if scheduler == "threads":
-        return InProcess()
-    return OnDask(_named(scheduler), patience)
+        return _current_client() if lazy else None
+    return None if isinstance(scheduler, str) and scheduler == "threads" else _named(scheduler)
 
 
 def _named(scheduler: Any) -> Client:

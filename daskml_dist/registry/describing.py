@@ -97,17 +97,8 @@ def reference_arrays(model: edge.Model, found: Described) -> dict[str, AnyArray]
     at = np.unique(np.linspace(0, len(found.sample) - 1, min(GOLDEN, len(found.sample))).astype(np.intp))
     golden = np.ascontiguousarray(found.sample[at])
     arrays = {"means": found.means, "golden.X": golden, "golden.margin": model.margin(golden)}
-    seen = drift.reference(found.sample, model.features, scores=scores_of(model, found.sample))
+    seen = drift.reference(found.sample, model.features, scores=model.watched(model.margin(found.sample)))
     return arrays | {f"drift.{key}": array for key, array in seen.to_arrays().items()}
-
-
-def scores_of(model: edge.Model, X: FloatArray) -> FloatArray | None:
-    """The answers whose drift is watched: the chance of the second of two classes or of each, or means."""
-    z = model.margin(X)
-    if "probability" in model.outputs:
-        chance = model.probabilities(z)
-        return chance[:, -1] if chance.shape[1] == 2 else chance
-    return np.asarray(model.predicted(z), dtype=np.float64) if model.task == "regression" else None
 
 
 def _look(sampled: int, X: Any, y: Any, chunks: int) -> _Part:

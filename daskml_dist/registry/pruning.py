@@ -16,7 +16,7 @@ from daskml_dist.registry.describing import describe
 from daskml_dist.registry.functions import function_of
 from daskml_dist.registry.measuring import change_of
 from daskml_dist.storage import Answer, answer_of
-from daskml_dist.types import AnyArray, FloatArray
+from daskml_dist.types import AnyArray
 
 
 @final
@@ -79,30 +79,34 @@ def prune(
         raise UnsupportedParameter(
             f"keep={keep!r}: expected a number of columns from 1 to {p}, or a share of them."
         )
-    function = function_of(whole)
-    spread = describe(X, None, function.features).sample.std(axis=0)
-    kept, fitted, weights = np.arange(p), model, whole.weights()
+    kept, fitted = _fewer(model, whole, X, y, wanted)
+    after = answer_of(fitted)
+    assert after is not None
+    data, target = (X, y) if data is None else (data, target)
+    found = change_of(function_of(whole), function_of(_spread_out(after, kept, whole)), data, target)
+    report = report_of(whole, after, found)
+    refuse_over(found, {"labels": max_label_change, "loss": max_loss_increase}, report, f"keep={keep!r}")
+    return Pruned(fitted, kept, report)
+
+
+def _fewer(model: Any, whole: Answer, X: Any, y: Any, wanted: int) -> tuple[AnyArray, Any]:
+    """The columns that are kept, and the model that is fitted to them."""
+    features = [name for column in whole.columns for name in column.outputs]
+    spread = describe(X, None, features).sample.std(axis=0)
+    kept, fitted, weights = np.arange(len(features)), model, whole.weights()
     while len(kept) > wanted:
         part = np.abs(weights).max(axis=0) * spread[kept]
-        stay = np.sort(np.argsort(-part, kind="stable")[: max(wanted, len(kept) // 2)])
-        kept = kept[stay]
+        kept = kept[np.sort(np.argsort(-part, kind="stable")[: max(wanted, len(kept) // 2)])]
         fitted = clone(model).fit(_taken(X, kept), y)
         found = answer_of(fitted)
         assert found is not None
         weights = found.weights()
-    after = answer_of(fitted)
-    assert after is not None
-    wide = _spread_out(after, weights, kept, whole)
-    measured = change_of(
-        function, function_of(wide), X if data is None else data, y if data is None else target
-    )
-    report = report_of(whole, after, measured)
-    refuse_over(measured, {"labels": max_label_change, "loss": max_loss_increase}, report, f"keep={keep!r}")
-    return Pruned(fitted, kept, report)
+    return kept, fitted
 
 
-def _spread_out(after: Answer, weights: FloatArray, kept: AnyArray, whole: Answer) -> Answer:
+def _spread_out(after: Answer, kept: AnyArray, whole: Answer) -> Answer:
     """The same answers from all columns."""
+    weights = after.weights()
     coef = np.zeros((len(weights), whole.coef.shape[1]))
     coef[:, kept] = weights
     return replace(after, coef=coef, columns=whole.columns)

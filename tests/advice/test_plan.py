@@ -212,6 +212,7 @@ def test_the_table_compares_numbers_of_workers() -> None:
     assert (np.diff(table["efficiency"]) < 0).all() and (np.diff(table["memory"]) < 0).all()
 
 
+@pytest.mark.slow
 def test_what_if_there_were_ten_thousand_workers() -> None:
     advice = daskml_dist.plan(unreadable(100_000_000, 20, 1_000), cluster=CLUSTER, workers=10_000)
     assert advice.machine.workers == 10_000

@@ -20,12 +20,7 @@ from benchmarks.table import Table, write_section
 def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, page = tmp_path / "results.json", tmp_path / "page.md"
     page.write_text("".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\n" for name in suites.NAMES))
-    names = [
-        "pass_counts",
-        "lasso_cv",
-        "l1_logistic",
-        "several_classes",
-    ]
+    names = ["pass_counts"]
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--markdown", str(page), "--cores", "64"]) == 0
 
@@ -34,13 +29,6 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     rows = record["suites"]["pass_counts"][0]["rows"]
     assert [row["data"] for row in rows] == ["iid", "Poisson"]
     assert all(row["ours"] <= 3 and row["streamed"] <= 4 and row["gap"] <= 1e-6 for row in rows)
-    searches = record["suites"]["lasso_cv"][0]["rows"]
-    assert {row["passes"] for row in searches} == {1, 2}
-    assert all(row["scores, largest difference"] <= 1e-6 for row in searches)
-    for name in ("l1_logistic", "several_classes"):
-        first, *others = record["suites"][name][0]["rows"]
-        assert first["library"] == "daskml_dist" and first["gap"] <= 1e-6
-        assert others[-1]["library"].startswith("scikit-learn")
     assert "| iid | 20 |" in capsys.readouterr().out
     assert "| iid | 20 |" in page.read_text()
     assert not list(tmp_path.glob("benchmarks-*"))
@@ -48,11 +36,20 @@ def test_tables_come_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_more_tables_come_out(tmp_path: Path) -> None:
-    names = ["step_rules", "layouts", "small_fit", "roofline", "cost_model", "labelled"]
+    against = ["l1_logistic", "several_classes"]
+    names = ["lasso_cv", *against, "step_rules", "layouts", "small_fit", "roofline", "cost_model", "labelled"]
     out = tmp_path / "results.json"
     asked = ["--tiny", "--no-peers", "--only", *names, "--out", str(out), "--folder", str(tmp_path)]
     assert main([*asked, "--cores", "64"]) == 0
-    assert list(json.loads(out.read_text())["suites"]) == names
+    found = json.loads(out.read_text())["suites"]
+    assert list(found) == names
+    searches = found["lasso_cv"][0]["rows"]
+    assert {row["passes"] for row in searches} == {1, 2}
+    assert all(row["scores, largest difference"] <= 1e-6 for row in searches)
+    for name in against:
+        first, *others = found[name][0]["rows"]
+        assert first["library"] == "daskml_dist" and first["gap"] <= 1e-6
+        assert others[-1]["library"].startswith("scikit-learn")
 
 
 def test_every_suite_can_be_loaded_and_has_its_place_in_the_page() -> None:

@@ -150,7 +150,7 @@ def test_hive_partitions_are_a_column(table: pd.DataFrame, tmp_path: Path, run: 
 def test_an_extra_that_is_not_installed_is_named(
     name: str, tmp_path: Path, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daskml_dist.cli.labelled_files.find_spec", lambda package: None)
+    monkeypatch.setattr("daskml_dist.files.labelled_files.find_spec", lambda package: None)
     path = tmp_path / f"x.{'nc' if name == 'netcdf' else name}"
     path.mkdir()
     message = refused("fit", path, "--target", "y")

@@ -88,6 +88,7 @@ def test_hflights(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     assert f"{r2_score(test['ArrDelay'], predicted):.4f}" in ran.out
 
 
+@pytest.mark.slow
 def test_stations_are_files(shared_data: Path, run: Callable) -> None:
     """Twelve files, one of which has a field of a single blank in a column of numbers."""
     ran = run(

@@ -75,10 +75,9 @@ def test_text_and_numbers_are_classes(
 
 def _starts(out: str, path: Path) -> list[int]:
     """Rows of each piece of a CSV file, as the command cut it."""
-    from daskml_dist.cli.options import FitOptions
-    from daskml_dist.cli.sources import open_source
+    from daskml_dist.files import open_source
 
-    source = open_source(FitOptions(str(path), "city", blocksize=8000))
+    source = open_source(str(path), ["city"], blocksize=8000)
     assert f"in {len(source.pieces)} partitions" in out
     return [len(piece.read(["age"], ())) for piece in source.pieces]
 
@@ -152,6 +151,7 @@ def test_a_class_of_held_out_rows_only(tmp_path: Path, run: Callable) -> None:
     assert "2 held-out rows have a value that is in no training row" in " ".join(out.split())
 
 
+@pytest.mark.slow
 def test_many_classes_stay_readable(shared_data: Path, tmp_path: Path, run: Callable) -> None:
     """26 letters: the worst dozen, and a line for the rest."""
     out = tmp_path / "model"

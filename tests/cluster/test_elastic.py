@@ -75,6 +75,7 @@ def test_a_worker_is_retired(
     assert leaving not in workers(client)
 
 
+@pytest.mark.slow
 def test_a_cluster_is_scaled_down_and_up(
     client: Client, cluster: LocalCluster, expected: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,9 +104,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     "mode",
     [
-        "bulk, three servers",
-        "stale",
-        *(pytest.param(mode, marks=SLOW) for mode in ("bulk", "bulk, two servers", "stale, three servers")),
+        *(pytest.param(mode, marks=SLOW) for mode in MODES if mode != "asynchronous"),
         "asynchronous",
     ],
 )
@@ -114,6 +112,7 @@ def test_a_cluster(mode: str, client: Client, bulk: SGDClassifier, best: float) 
     check(train(**MODES[mode]), mode, bulk, best, nodes=2)
 
 
+@pytest.mark.slow
 def test_a_step_more_is_noticed(client: Client, bulk: SGDClassifier, best: float) -> None:
     """The lie."""
     with pytest.raises(AssertionError):

@@ -68,6 +68,7 @@ def expected() -> tuple[bytes, bytes, int]:
 # ------------------------------------------------------------------------------ it goes on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_all_workers_die_at_once(
     question: int, client: Client, expected: Any, monkeypatch: pytest.MonkeyPatch

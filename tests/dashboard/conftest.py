@@ -16,14 +16,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(autouse=True)
-def logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The logger is as it is in a new process, whatever other tests have configured."""
-    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)
-    for name in ("daskml_dist", "daskml_dist.dashboard"):
-        logger = logging.getLogger(name)
-        monkeypatch.setattr(logger, "disabled", False)
-        monkeypatch.setattr(logger, "propagate", True)
-        logger.setLevel(logging.INFO)
+def logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Records arrive; silence_logs of the cluster of the session had raised the level of the handler."""
+    caplog.handler.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", [name for name in CASES_HERE if not name.startswith(GATHERING)])
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_the_contract_is_kept(check: Callable[[Case], None], name: str) -> None:

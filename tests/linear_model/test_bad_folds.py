@@ -35,6 +35,7 @@ NOISY = np.digitize(Z + RNG.logistic(size=N), [-1.0, 1.0])
 SORTED = np.argsort(NOISY, kind="stable")
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("solver", ["auto", "newton", "lbfgs"])
 @pytest.mark.parametrize("y", [APART, THREE], ids=["two", "three"])
 def test_a_search_tells_of_separated_classes(y: np.ndarray, solver: str) -> None:

@@ -44,6 +44,7 @@ def _with(array: Any, row: int, value: Any, column: int | None = None) -> Any:
     return changed
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(
     ("estimator", "part"),
@@ -193,6 +194,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return copy
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("estimator", [*ESTIMATORS, LinearSVC, LinearSVR])
 def test_layouts_change_nothing(estimator: Any, name: str) -> None:

@@ -162,6 +162,7 @@ ENDED: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", ENDED)
 def test_a_fit_that_was_cut_short_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def _free(estimator: type) -> dict[str, Any]:
     )
 
 
+@pytest.mark.thinned(3)
 @every_container
 def test_fit_is_that_of_the_array(estimator: Any, maker: Maker, backend: str) -> None:
     expected = estimator(**TIGHT).fit(X, Y, WEIGHT)
@@ -173,6 +174,7 @@ def test_clones_and_pickles_after_a_fit_on_a_cluster(estimator: Any, client: Any
     assert shared.scheduler is client
 
 
+@pytest.mark.thinned(3)
 def test_weights_count_rows(estimator: Any, backend: str) -> None:
     options = {**_free(estimator), **TIGHT}
     repeated = np.repeat(np.arange(N), WEIGHT.astype(int))
@@ -191,6 +193,7 @@ def test_weights_count_rows(estimator: Any, backend: str) -> None:
     assert difference(number, ones) < 1e-12
 
 
+@pytest.mark.thinned(3)
 def test_rows_may_be_in_any_order_and_cut(estimator: Any) -> None:
     order = RNG.permutation(N)
     expected = estimator(**TIGHT).fit(array(X), array(Y))
@@ -200,6 +203,7 @@ def test_rows_may_be_in_any_order_and_cut(estimator: Any) -> None:
         assert difference(estimator(**TIGHT).fit(*cut), expected) < 1e-9
 
 
+@pytest.mark.thinned(3)
 @every_container
 def test_some_rows_are_predicted_as_all_are(estimator: Any, maker: Maker) -> None:
     model = estimator(**TIGHT).fit(maker.features(X), maker.column(Y))

@@ -11,6 +11,7 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.sparse
 import xarray as xr
 from numpy.testing import assert_allclose
@@ -110,6 +111,7 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+@pytest.mark.slow
 def test_the_table_of_the_docs_is_what_happens() -> None:
     made = table()
     assert made in DOCS.read_text(), f"docs/containers.md must hold this table:\n\n{made}\n"

@@ -299,12 +299,14 @@ def held(cluster: Any) -> Iterator[Held]:
         yield Held(client)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_rows_in_128_chunks(case: Case) -> None:
     """The optimum, on threads alone; on both backends in ``make slow``."""
     assert_optimum(clone(case.model).fit(*(chunked(part, 128) for part in case.data)), optimum(case), case.X)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("case", "pieces"),
     [

@@ -77,6 +77,7 @@ def test_every_estimator_has_a_twin() -> None:
     assert here | there == set(linear_model.__all__)
 
 
+@pytest.mark.thinned(3)
 @every_model
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 def test_every_container(model: Any, maker: Maker) -> None:
@@ -94,6 +95,7 @@ def test_every_container(model: Any, maker: Maker) -> None:
     assert found.score(given, maker.column(y)) == pytest.approx(expected.score(X, y), abs=1e-9)
 
 
+@pytest.mark.thinned(5)
 @every_model
 def test_fitting_twice_gives_the_same_bits(model: Any, backend: str) -> None:
     parts = [array(part) for part in (X, target(model), WEIGHT)]
@@ -104,6 +106,7 @@ def test_fitting_twice_gives_the_same_bits(model: Any, backend: str) -> None:
     assert all(name.endswith("_") or name.startswith("_") for name in attributes)
 
 
+@pytest.mark.thinned(3)
 @every_model
 def test_pickles_and_float32(model: Any, client: Any) -> None:
     small = clone(model).fit(array(X.astype(np.float32)), array(target(model)))

@@ -95,6 +95,7 @@ def test_statsmodels_optimum(family: str, link: str) -> None:
     assert_same(model, family, link, offset=True)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("alpha", [0.0, 1e-3, 1.0])
 @pytest.mark.parametrize("intercept", [True, False])

@@ -62,6 +62,7 @@ def fitted(model: Any, X: Any, y: Any, weight: Any = None, **changes: Any) -> An
     return clone(model).set_params(**QUIET, **changes).fit(X, y, weight)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("pieces", [3, 17])
 @every_solver
 @every_model
@@ -84,6 +85,7 @@ def test_scikit_learns_optimum_on_a_cluster(model: Any, pieces: int, client: Any
     test_scikit_learns_optimum(model, "gradient_descent", pieces)
 
 
+@pytest.mark.thinned(4)
 @every_model
 def test_the_same_bits_on_threads_and_on_a_cluster(model: Any, client: Any) -> None:
     given = [chunked(part, 7) for part in (DATA.X, DATA.target(type(model)), DATA.weight)]

@@ -61,6 +61,7 @@ def _minimum(truth: Objective) -> np.ndarray:
     return theta
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("kind", ["logistic", "poisson"])
 @pytest.mark.parametrize("name", DEFICIENT)
@@ -70,6 +71,7 @@ def test_deficient_columns_with_a_penalty(name: str, kind: str, intercept: bool)
     np.testing.assert_allclose(theta_of(model), _minimum(truth), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("kind", ["logistic", "poisson"])
 @pytest.mark.parametrize("name", DEFICIENT_NAMES)

@@ -114,6 +114,7 @@ DEGENERATE: dict[str, tuple[np.ndarray, np.ndarray]] = {
 }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("alpha", [0.0, 1e-4])
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_near_a_perfect_fit(name: str, alpha: float) -> None:

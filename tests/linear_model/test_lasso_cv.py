@@ -80,6 +80,7 @@ def test_scikit_learns_path_in_one_pass(
     assert_allclose(model.predict(X), other.predict(X), rtol=1e-6)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(("estimator", "parameters"), [PARAMETERS[1], PARAMETERS[6]], ids=str)
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_chunks_on_every_backend(

@@ -47,6 +47,7 @@ def assert_same(model: Any, other: Any) -> None:
     assert_allclose(model.intercept_, centred, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "options",
     [
@@ -86,6 +87,7 @@ SPLITTERS = [
 ]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("pieces", [None, 3, 17])
 @pytest.mark.parametrize(("rule", "splitter", "groups"), SPLITTERS, ids=lambda part: type(part).__name__)
 def test_every_splitter(rule: Any, splitter: Any, groups: Any, pieces: int | None) -> None:

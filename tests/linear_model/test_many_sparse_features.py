@@ -55,6 +55,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "SPARSE_HESSIAN", 100)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("pieces", [pytest.param(1, marks=pytest.mark.slow), 17])
 @pytest.mark.parametrize("name", WIDE_FITS)
@@ -78,6 +79,7 @@ def few_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choose, "MOST_ELEMENTS", 100)
 
 
+@pytest.mark.thinned(9)
 @pytest.mark.usefixtures("few_of_classes")
 @pytest.mark.parametrize("pieces", [pytest.param(1, marks=pytest.mark.slow), 17])
 @pytest.mark.parametrize("intercept", [True, pytest.param(False, marks=pytest.mark.slow)])
@@ -104,6 +106,7 @@ def assert_scores(model: Any, other: Any, rtol: float) -> None:
         assert_allclose(scores, other.scores_[label], rtol=rtol)
 
 
+@pytest.mark.thinned(9)
 @pytest.mark.parametrize("solver", ["auto", *(pytest.param(name, marks=SLOW) for name in LATER[1:])])
 @pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
 def test_cross_validation_of_sparse_rows(solver: str, y: Any) -> None:
@@ -115,6 +118,7 @@ def test_cross_validation_of_sparse_rows(solver: str, y: Any) -> None:
     assert_array_equal(model.C_, dense.C_)
 
 
+@pytest.mark.thinned(9)
 @pytest.mark.usefixtures("few_of_classes", "few")
 @pytest.mark.parametrize("y", [WIDE_LABELS, KINDS], ids=["two classes", "three"])
 def test_cross_validation_of_many_features(y: Any) -> None:

@@ -114,6 +114,7 @@ def theta_of(model: Any) -> np.ndarray:
     return np.append(w, np.ravel(model.intercept_) + w.sum() * 2.0)
 
 
+@pytest.mark.thinned(3)
 @every_model
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("pieces", [1, 3, 17])

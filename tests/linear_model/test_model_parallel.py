@@ -74,6 +74,7 @@ def theta(model: Any) -> np.ndarray:
     return np.append(np.ravel(model.coef_) * SCALES, model.intercept_)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
 )

@@ -67,6 +67,7 @@ def test_a_weight_for_some_classes() -> None:
         assert_same(model, sk.RidgeClassifier(class_weight=weights).fit(X, y), X)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("labels", ["strings", "four"])
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_chunks_on_every_backend(

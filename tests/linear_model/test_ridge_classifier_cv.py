@@ -44,6 +44,7 @@ def assert_same(model: RidgeClassifierCV, other: Any) -> None:
         assert_allclose(model.cv_results_, other.cv_results_, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("size", ["small", "large"])

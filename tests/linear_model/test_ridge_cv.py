@@ -74,6 +74,7 @@ def assert_same(model: RidgeCV, other: Any, digits: float = 1e-9) -> None:
         assert_allclose(model.cv_results_, other.cv_results_, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("targets", ["one", "a column", "three"])
 @pytest.mark.parametrize("parameters", FOLDS + ROWS, ids=str)
@@ -84,6 +85,7 @@ def test_scikit_learns_choice(parameters: dict[str, Any], targets: str, weighted
     assert_same(model, expected(model, X, y, weight))
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("parameters", [FOLDS[0], ROWS[0], ROWS[4]], ids=str)
 def test_chunks_on_every_backend(parameters: dict[str, Any], way: str, backend: str) -> None:
     model = RidgeCV(ALPHAS, **parameters, **QUIET)

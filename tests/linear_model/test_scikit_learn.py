@@ -49,12 +49,12 @@ ESTIMATORS = [
     QuantileRegressor(alpha=0.1),
     HuberRegressor(),
     MinimaxClassifier(),
-    SGDClassifier(),
 ]
 
 
-#: those that share their code with one above, and the same names on other roads; in make slow
+#: those that share their code with one above, take long, or are the same names on other roads; in make slow
 OTHERS = [
+    SGDClassifier(),
     LinearRegression(),
     ElasticNet(),
     ElasticNetCV(cv=3, alphas=20),

@@ -49,6 +49,7 @@ def exact(model: Any, X: Any, y: Any, weight: Any = None) -> Any:
     return model.set_params(solver="cholesky").fit(X.toarray(), y, weight)
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize(("pieces", "targets"), [(1, 4), (3, 1), (3, 4), (17, 4)])
 def test_scikit_learns_ridge(pieces: int, targets: int, backend: str) -> None:
     y, alpha = TARGETS[:, :targets], ALPHAS[:targets]

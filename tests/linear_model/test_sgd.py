@@ -85,6 +85,7 @@ def fitted(loss: str, kind: str, pieces: int = 3, n: int = N, **settings: Any) -
 # ------------------------------------------------------------------------------------- how near
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", ["iid", "correlated"])
 def test_one_epoch_and_three(loss: str, kind: str) -> None:
@@ -103,6 +104,7 @@ def test_one_percent_of_positives() -> None:
     assert fitted("log_loss", "rare", n=40_000, max_iter=3)[1] < 5e-5
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("pieces", [3, 17])
 def test_averaged_models(loss: str, pieces: int) -> None:

@@ -87,6 +87,7 @@ def test_ordinary_least_squares_of_full_rank() -> None:
     assert_same(LinearRegression(**TIGHT).fit(wide, table), sk.LinearRegression().fit(wide.toarray(), table))
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("pieces", [3, 17])
 @pytest.mark.parametrize("name", ["logistic", "poisson", "ridge", "elastic net"])
 def test_blocks_on_every_backend(name: str, pieces: int, backend: str) -> None:

@@ -80,6 +80,7 @@ def assert_same(model: Any, other: Any, tolerance: float = 1e-6) -> None:
     assert_allclose(model.intercept_, other.intercept_, rtol=0, atol=tolerance * max(size, 1.0))
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("pieces", [1, 3, 17])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("name", FITS)
@@ -108,6 +109,7 @@ def liblinear(weighted: bool) -> Any:
     return quiet(theirs, WIDE, LABELS, WEIGHT if weighted else None)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("pieces", [1, 3, 17])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 def test_the_optimum_of_logistic_regression(pieces: int, weighted: bool, backend: str) -> None:

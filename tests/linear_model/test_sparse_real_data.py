@@ -127,6 +127,7 @@ def test_many_coefficients_in_bounded_memory(classes: int, shared_data: Path) ->
     assert model.score(X_test, y_test) >= other.score(X_test, y_test) - 5e-3
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", SETS)
 def test_few_passes_to_the_default_tolerance(name: str, shared_data: Path) -> None:
     read, C, _, _ = SETS[name]

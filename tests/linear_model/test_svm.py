@@ -92,6 +92,7 @@ CLASSIFIERS = [("l2", "squared_hinge"), ("l2", "hinge"), ("l1", "squared_hinge")
 LOSSES = ["squared_epsilon_insensitive", "epsilon_insensitive"]
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("intercept", [{"fit_intercept": False}, {}, {"intercept_scaling": 0.2}], ids=str)
 @pytest.mark.parametrize("C", [1e-3, 1.0])
@@ -112,6 +113,7 @@ def balance(class_weight: Any, names: np.ndarray, name: str) -> float:
     return float(factors[classes == name][0])
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("class_weight", [None, "balanced", {0: 0.3, 2: 4.0}], ids=str)
 @pytest.mark.parametrize(("penalty", "loss"), CLASSIFIERS)
 def test_each_class_against_the_rest(penalty: str, loss: str, class_weight: Any) -> None:
@@ -132,6 +134,7 @@ def test_each_class_against_the_rest(penalty: str, loss: str, class_weight: Any)
     assert model.history_[-1]["passes"] == model.n_passes_ == model.n_iter_
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("intercept", [{"fit_intercept": False}, {}, {"intercept_scaling": 5.0}], ids=str)
 @pytest.mark.parametrize("C", [1e-3, 1.0])
@@ -170,6 +173,7 @@ def test_proven_gaps_are_true(model: Any, tol: float) -> None:
         assert loose.gap_kind_ == "duality"
 
 
+@pytest.mark.thinned(5)
 @every_model
 def test_chunks_on_both_backends(model: Any, client: Any) -> None:
     y = target(model)

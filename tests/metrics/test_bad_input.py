@@ -60,6 +60,7 @@ def test_values_that_are_not_finite_are_found(name: str, part: int, value: float
         getattr(metrics, name)(given[0], given[1], sample_weight=given[2])
 
 
+@pytest.mark.slow
 def test_a_cluster_says_the_same(client: Any) -> None:
     with pytest.raises(
         NonFiniteData, match="Input y_score contains NaN: 1 value.*chunk 2, the first in row 7"

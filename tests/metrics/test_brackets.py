@@ -93,6 +93,7 @@ def test_a_bracket_holds_the_exact_area(area: Any, rows: Any, weighted: bool, fe
     assert few_bins[0] <= FEW
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("weighted", [False, True])
 @every_rows
 @every_area
@@ -109,6 +110,7 @@ def test_exact_is_exact_however_little_fits(
     assert len(few_bins) <= 3 * ROWS // FEW
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("seed", range(25))
 @every_area
 def test_small_random_rows(area: Any, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def assert_same(found: Any, expected: Any, text: str, exactly: bool = False) -> 
         )
 
 
+@pytest.mark.thinned(3)
 @every_holder
 @every_metric
 def test_every_metric_equals_scikit_learn(name: str, held: str) -> None:
@@ -113,6 +114,7 @@ def test_every_result_is_plain(name: str) -> None:
     check_the_result_is_plain(getattr(metrics, name), name, HOLDERS["3 chunks"])
 
 
+@pytest.mark.thinned(4)
 @every_metric
 def test_bits_do_not_depend_on_the_backend(name: str, client: Client) -> None:
     check_bits_do_not_depend_on_the_backend(getattr(metrics, name), name, HOLDERS["17 chunks"])

@@ -19,6 +19,7 @@ NUMBERS = X @ [1.0, -2.0, 0.5] + RNG.standard_normal(N)
 WORDS = np.where(NUMBERS > 0.3, "yes", "no")
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
 def test_predictions_are_scored_where_they_live(maker: Maker, backend: str) -> None:
     features, words, numbers = maker.features(X), maker.column(WORDS), maker.column(NUMBERS)

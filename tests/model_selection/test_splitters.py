@@ -61,6 +61,7 @@ def asked(splitter: Any, data: Data) -> tuple[Any, Any, Any]:
     return data.X, data.y, data.groups if isinstance(splitter, model_selection.GroupKFold) else None
 
 
+@pytest.mark.thinned(3)
 @every_pair
 @pytest.mark.parametrize("kind", LAZY)
 def test_chunked_rows_are_those_of_scikit_learn(ours: Any, theirs: Any, kind: str) -> None:

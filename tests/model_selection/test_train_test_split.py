@@ -72,6 +72,7 @@ def test_other_things_in_memory_are_scikit_learns() -> None:
         xr.testing.assert_identical(a, b)
 
 
+@pytest.mark.thinned(3)
 @every_way
 @pytest.mark.parametrize("kind", LAZY)
 def test_chunked_rows_are_parted_in_kind(how: dict[str, Any], kind: str) -> None:

@@ -67,6 +67,7 @@ def is_lazy(moved: Any) -> bool:
     return isinstance(moved.data if isinstance(moved, xr.DataArray) else moved, LAZY_KINDS)
 
 
+@pytest.mark.thinned(3)
 @every_container
 @every_rule
 def test_rows_move_together_and_none_is_lost(

@@ -33,6 +33,7 @@ def value(problem: BoxLasso, w: np.ndarray) -> float:
     return float(0.5 * w @ problem.G @ w - problem.r @ w + problem.l1 @ np.abs(w))
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("l1", [1e-4, 1e-2, 0.3, 2.0])
 @pytest.mark.parametrize(("n", "p", "correlation"), [(300, 20, 0.5), (500, 60, 0.95), (1000, 80, 0.999)])
 def test_the_lasso_of_scikit_learn(n: int, p: int, correlation: float, l1: float) -> None:

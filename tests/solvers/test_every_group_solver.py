@@ -125,6 +125,7 @@ def check_gap(gap: float, value: float, best: float) -> None:
     assert (value - best) / abs(value) <= gap * (1 + 1e-6) + 1e-12
 
 
+@pytest.mark.thinned(2)
 @every_exact
 @pytest.mark.parametrize("risk", [WorstGroup(), CVaR(0.3), ChiSquare(0.2), Mean()], ids=repr)
 @pytest.mark.usefixtures("poor_samples")

@@ -87,6 +87,7 @@ def combinations() -> list[Any]:
 # -------------------------------------------------------------------------------- convergence
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(("solver", "family", "loss", "penalty"), combinations())
 def test_it_finds_the_minimum(solver: type[Solver], family: str, loss: str, penalty: str) -> None:
     t = task(family, loss, penalty, tol=1e-9, max_passes=PASSES.get(solver, 100))
@@ -159,6 +160,7 @@ def test_a_state_is_arrays_and_numbers(solver: type[Solver]) -> None:
             assert all(isinstance(value, float | str) for value in vars(state.progress).values())
 
 
+@pytest.mark.thinned(4)
 @every_solver
 @pytest.mark.parametrize("family", ["correlated", "heavy-tailed"])
 def test_it_goes_on_from_any_state(solver: type[Solver], family: str) -> None:

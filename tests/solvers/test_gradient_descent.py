@@ -155,6 +155,7 @@ def test_backtracking_never_rises() -> None:
 # --------------------------------------------------------------------------- what is not smooth
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("step", SEARCHED)
 @pytest.mark.parametrize(
     "penalty",
@@ -263,6 +264,7 @@ def stored(state: State) -> State:
         return replace(state, arrays=dict(arrays), progress=None)
 
 
+@pytest.mark.thinned(3)
 @every_step
 def test_it_goes_on_to_the_same_bits(step: Any) -> None:
     t = task("correlated", "poisson", "none", tol=1e-5, max_passes=40)

@@ -34,6 +34,7 @@ def gaps(found: Saddle, given: GroupModels, risk: Risk, shares: np.ndarray) -> I
     yield float(np.abs(slope).max()) / max(float(np.abs(given.gradients).max()), 1e-300)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("risk", RISKS, ids=repr)
 def test_primal_and_dual_meet(risk: Risk) -> None:
     for seed in range(25):

@@ -89,6 +89,7 @@ def violation(made: Problem, y: FloatArray, at: Point) -> float:
     return max(off, abs(float(slope.sum())) if at.intercept else 0.0) / size
 
 
+@pytest.mark.thinned(5)
 @every_loss
 @every_penalty
 @every_intercept
@@ -111,6 +112,7 @@ def test_dense_rows_have_the_same_minimum(loss: str, intercept: bool) -> None:
     assert talk.solution.converged and violation(made, y, talk.point) < 1e-6
 
 
+@pytest.mark.thinned(5)
 @every_loss
 @every_penalty
 @every_intercept
@@ -197,6 +199,7 @@ def test_sets_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all((np.diff(columns) > 0).all() for columns in asked_columns(talk))
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 @pytest.mark.parametrize("penalty", ["lasso", "elastic net", "ridge, not negative"])
 def test_more_active_columns_than_a_set_may_have(loss: str, penalty: str) -> None:

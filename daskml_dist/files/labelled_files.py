@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from daskml_dist.cli.values import find, listed
 from daskml_dist.errors import InvalidData
+from daskml_dist.files.values import find, listed
 
 ENGINES = {"zarr": ("zarr",), "netcdf": ("netCDF4", "h5netcdf")}
 _HDF5 = threading.RLock()
@@ -101,7 +101,7 @@ def open_dataset(path: str, kind: str) -> Any:
 
 
 def pieces(
-    paths: list[str], kind: str, target: str, blocksize: int | None
+    paths: list[str], kind: str, wanted: Sequence[str], blocksize: int | None
 ) -> tuple[list[str], list[Cells], list[str]]:
     """The columns, runs of cells of about ``blocksize`` bytes, and notes."""
     cells: list[Cells] = []
@@ -109,10 +109,7 @@ def pieces(
     notes: list[str] = []
     for path in paths:
         with _alone(kind), open_dataset(path, kind) as dataset:
-            variable = find([str(name) for name in dataset.data_vars], target, "--target", path)
-            dims = tuple(str(dim) for dim in dataset[variable].dims)
-            if not dims:
-                raise InvalidData(f"--target: {target} in {path} is a single number without a dim")
+            variable, dims = _rows(dataset, wanted[0], path)
             columns, left = _columns(dataset, dims)
             if names and list(columns) != names:
                 raise InvalidData(f"{path} has other variables than {paths[0]}; all files must have the same")
@@ -126,6 +123,21 @@ def pieces(
                 for start in range(0, length, step)
             ]
     return names, cells, notes
+
+
+def _rows(dataset: Any, column: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """The variable that has a column, and the dims whose cells are rows; "name[label]" has one dim more."""
+    names = [str(name) for name in dataset.data_vars]
+    variable, _, label = column.partition("[")
+    if column not in names and variable in names and label.endswith("]"):
+        return variable, tuple(str(dim) for dim in dataset[variable].dims[:-1])
+    variable = find(names, column, "columns", path)
+    dims = tuple(str(dim) for dim in dataset[variable].dims)
+    if not dims:
+        raise InvalidData(
+            f"{column} in {path} is a single number without a dim; rows are cells of a variable"
+        )
+    return variable, dims
 
 
 def _columns(dataset: Any, dims: tuple[str, ...]) -> tuple[dict[str, tuple[str, int | None]], list[str]]:

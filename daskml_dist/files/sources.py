@@ -12,9 +12,8 @@ import fsspec
 import pandas as pd
 from fsspec.implementations.local import LocalFileSystem
 
-from daskml_dist.cli import csv_files, labelled_files, parquet_files
-from daskml_dist.cli.options import FitOptions
 from daskml_dist.errors import InvalidData
+from daskml_dist.files import csv_files, labelled_files, parquet_files
 
 ENDINGS = {
     ".csv": "csv",
@@ -27,6 +26,7 @@ ENDINGS = {
     ".nc4": "netcdf",
     ".netcdf": "netcdf",
 }
+BLOCKSIZE = 16 << 20
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -48,34 +48,66 @@ class Source:
     columns : all there are.
     pieces : in the order of the rows.
     notes : what the user should know about how it is read.
+    kind : csv, parquet, zarr or netcdf.
+    files : all there are.
     """
 
     name: str
     columns: tuple[str, ...]
     pieces: tuple[Piece, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    kind: str
+    files: tuple[str, ...]
+
+    def fingerprint(self) -> list[list[str]]:
+        """Path, size and date of each file, as its file system tells them."""
+        found = []
+        for path in self.files:
+            fs, root = fsspec.core.url_to_fs(path)
+            facts = fs.info(root)
+            date = next(
+                (facts[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in facts), ""
+            )
+            found.append([path, str(facts.get("size")), str(date)])
+        return found
 
 
-def open_source(options: FitOptions) -> Source:
+def open_source(
+    file: str,
+    columns: Sequence[str],
+    *,
+    kind: str | None = None,
+    sep: str | None = None,
+    na_values: tuple[str, ...] = (),
+    blocksize: int | None = BLOCKSIZE,
+) -> Source:
     """Find the files and cut them into pieces; only headers and footers are read.
+
+    Parameters
+    ----------
+    file : path, URL or pattern.
+    columns : that are needed, by name; cells of the first are the rows of a Zarr store or NetCDF file.
+    kind : csv, parquet, zarr or netcdf; None to tell by the name.
+    sep, na_values : of CSV files.
+    blocksize : bytes of a piece, about; None for whole files.
 
     Raises
     ------
     InvalidData
         There is nothing, it is of an unknown kind, or it cannot be read.
     """
-    paths = find_files(options.file)
-    kind = options.format or kind_of_file(paths[0])
+    paths = find_files(file)
+    kind = kind or kind_of_file(paths[0])
     files = expanded(paths, kind)
     found: tuple[Sequence[str], Sequence[Piece], Sequence[str]]
     if kind == "csv":
-        found = csv_files.pieces(files, options.sep, options.na_values, options.blocksize)
+        found = csv_files.pieces(files, sep, na_values, blocksize)
     elif kind == "parquet":
-        found = parquet_files.pieces(files, options.blocksize)
+        found = parquet_files.pieces(files, blocksize)
     else:
-        found = labelled_files.pieces(files, kind, options.target, options.blocksize)
+        found = labelled_files.pieces(files, kind, columns, blocksize)
     columns, pieces, notes = found
-    return Source(options.file, tuple(columns), tuple(pieces), tuple(notes))
+    return Source(file, tuple(columns), tuple(pieces), tuple(notes), kind, tuple(files))
 
 
 def find_files(given: str) -> list[str]:
