@@ -52,7 +52,7 @@ class ReplicaApp:
         self.limits = limits
         self.labels = Labels(served.labels)
         columns = [*served.column_names, *served.features, inference.ENCODED]
-        self.drift = Drift(served.reference)
+        self.drift = Drift(served.reference, served.model.watched)
         self.figures = ReplicaFigures(
             served.name, served.version, columns, time.time(), self.labels, self.drift
         )
@@ -136,10 +136,10 @@ class ReplicaApp:
     def predict(self, X: FloatArray, wanted: list[str] | None, explain: bool) -> dict[str, AnyArray]:
         """The outputs for (n, p) features, counted."""
         began = time.perf_counter()
-        answers = self.served.answers(self.served.margin(X))
-        outputs = inference.answer(self.served, wanted, explain, X, answers)
+        margin = self.served.margin(X)
+        outputs = inference.answer(self.served, wanted, explain, X, self.served.answers(margin))
         self.figures.predict_seconds.add(time.perf_counter() - began)
-        self.drift.add(X, self.served.scores(answers))
+        self.drift.add(X, margin)
         return outputs
 
     def refused(self, refused: Refused) -> tuple[int, bytes, Headers]:

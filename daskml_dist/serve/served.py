@@ -84,14 +84,6 @@ class Served:
             answers[PROBABILITY] = self.model.probabilities(margin)
         return answers
 
-    def scores(self, answers: dict[str, AnyArray]) -> AnyArray | None:
-        """What the drift of answers is counted on: probabilities, of two only the second, or predicted
-        numbers.
-        """
-        if (chance := answers.get(PROBABILITY)) is not None:
-            return chance[:, 1] if chance.shape[1] == 2 else chance
-        return answers[PREDICTION] if self.model.classes is None else None
-
     def contributions(self, X: FloatArray) -> FloatArray:
         """(n, k, p): what each feature adds to a margin, compared with its mean.
 

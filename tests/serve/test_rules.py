@@ -189,7 +189,7 @@ def test_what_is_wanted_is_kept(tmp_path: object) -> None:
     path = Path(str(tmp_path)) / "state.json"
     assert Desired.load(path) is None
     desired = Desired("toy", "toy@champion", 2, counts={"1": 2})
-    desired.tell("roll", version="1")
+    desired.tell("roll", {"version": "1"})
     desired.save(path)
     assert Desired.load(path) == desired
     assert path.stat().st_mode & 0o077 == 0
