@@ -75,7 +75,7 @@ def describe(X: Any, y: Any, features: Sequence[str], scheduler: Any = None) -> 
         There are no rows, or not as many features as the model has.
     """
     look = partial(_look, max(1, min(_SAMPLE_ROWS, _SAMPLE_BYTES // (8 * len(features)))))
-    return _joined(by_chunk(X, y, len(features), look, scheduler), features)
+    return _joined(by_chunk(X, y, features, look, scheduler), features)
 
 
 def fingerprint_of(parts: Sequence[_Part], features: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import pytest
 from daskml_dist import drift, edge
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.linear_model import LogisticRegression, Ridge
-from daskml_dist.registry import NotRegistered, Registry, create_key, parse
+from daskml_dist.registry import NotRegistered, Registry, compress, create_key, parse
 from daskml_dist.registry.names import BadName
 from daskml_dist.types import AnyArray
 
@@ -145,6 +145,25 @@ def test_lazy_data_give_the_same(store: Registry, model: Any, X: AnyArray, y: An
     assert kept["lazy"]["target"] == kept["whole"]["target"] == kept["frame"]["target"]
     np.testing.assert_allclose(store.load("lazy").means, store.load("whole").means, rtol=1e-12, atol=1e-15)
     assert store.load("frame").features == list("abcd")
+
+
+def test_columns_in_another_order_are_refused(store: Registry, X: AnyArray, y: AnyArray) -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = LogisticRegression(verbose=0).fit(frame, y)
+    with pytest.raises(InvalidData, match="'b' is not in its place"):
+        store.register(model, "claims", data=frame[["b", "a", "c", "d"]])
+
+
+@pytest.mark.slow
+def test_a_cluster_describes_the_data(
+    store: Registry, model: Any, X: AnyArray, y: AnyArray, client: Any
+) -> None:
+    lazy = da.from_array(X, chunks=(70, 4)), da.from_array(y, chunks=70)
+    version = store.register(model, "cluster", data=lazy[0], target=lazy[1])
+    with client.as_current():
+        assert version.lineage["data"]["rows"] == 200
+    smaller = compress(version, data=lazy[0], target=lazy[1])
+    assert smaller.report["rows"] == 200
 
 
 def test_the_card_is_for_people(store: Registry, X: AnyArray) -> None:
