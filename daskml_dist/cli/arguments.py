@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, Never, final
 
-from dask.utils import parse_bytes
-
 from daskml_dist import __version__
-from daskml_dist.cli import models, serving
+from daskml_dist.cli import models, option_types, scoring, serving, watching
 from daskml_dist.cli.options import FitOptions
 
 DESCRIPTION = "Machine learning on partitioned data: the certified optimum of a linear model in a few passes."
@@ -44,7 +42,9 @@ def parser() -> Parser:
     )
     show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
     models.add_parser(commands)
+    scoring.add_parsers(commands)
     serving.add_parsers(commands)
+    watching.add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="real data, then a generated million rows on two workers",
@@ -53,9 +53,15 @@ def parser() -> Parser:
         "nothing behind.",
     )
     demo.add_argument(
-        "--rows", type=_whole(1000), default=1_000_000, metavar="N", help="generated rows (1000000)"
+        "--rows",
+        type=option_types.whole(1000),
+        default=1_000_000,
+        metavar="N",
+        help="generated rows (1000000)",
     )
-    demo.add_argument("--workers", type=_whole(2), default=2, metavar="N", help="of the local cluster (2)")
+    demo.add_argument(
+        "--workers", type=option_types.whole(2), default=2, metavar="N", help="of the local cluster (2)"
+    )
     return top
 
 
@@ -72,7 +78,11 @@ def _add_fit(commands: Any) -> None:
     fit.add_argument("--target", required=True, metavar="COLUMN", help="what is to be predicted")
     _add_columns(fit.add_argument_group("columns"))
     _add_model(fit.add_argument_group("model"))
-    _add_machine(fit.add_argument_group("machine"))
+    machine = fit.add_argument_group("machine")
+    option_types.add_machine(machine)
+    machine.add_argument(
+        "--checkpoint", metavar="DIR", help="keep the state after each pass; the same command goes on from it"
+    )
     _add_output(fit.add_argument_group("output"))
 
 
@@ -82,7 +92,12 @@ def _add_columns(group: Any) -> None:
         "--exposure", metavar="COLUMN", help="exposure of each row (poisson): its logarithm is added"
     )
     group.add_argument(
-        "--drop", type=_names, action="extend", default=[], metavar="A,B", help="columns that are no features"
+        "--drop",
+        type=option_types.names,
+        action="extend",
+        default=[],
+        metavar="A,B",
+        help="columns that are no features",
     )
     group.add_argument(
         "--categories",
@@ -92,7 +107,11 @@ def _add_columns(group: Any) -> None:
         "zeros (onehot)",
     )
     group.add_argument(
-        "--max-levels", type=_whole(1), default=500, metavar="N", help="refuse text with more levels (500)"
+        "--max-levels",
+        type=option_types.whole(1),
+        default=500,
+        metavar="N",
+        help="refuse text with more levels (500)",
     )
     group.add_argument(
         "--missing",
@@ -103,7 +122,7 @@ def _add_columns(group: Any) -> None:
     )
     group.add_argument(
         "--na-values",
-        type=_names,
+        type=option_types.names,
         default=[],
         metavar="A,B",
         help="further texts that mean missing in CSV, such as '?'",
@@ -123,7 +142,9 @@ def _add_model(group: Any) -> None:
         "--alpha", type=float, metavar="X", help="strength of the penalty, ridge and poisson (1)"
     )
     group.add_argument("--tol", type=float, metavar="X", help="relative gap to the optimum to reach (1e-6)")
-    group.add_argument("--max-iter", type=_whole(1), metavar="N", help="passes over the data at most (100)")
+    group.add_argument(
+        "--max-iter", type=option_types.whole(1), metavar="N", help="passes over the data at most (100)"
+    )
     group.add_argument("--certify", action="store_true", help="prove the gap, even where that costs more")
     group.add_argument(
         "--test-size",
@@ -133,30 +154,11 @@ def _add_model(group: Any) -> None:
         help="share of rows that is held out, 0 for none (0.2)",
     )
     group.add_argument(
-        "--seed", type=_whole(0), default=0, metavar="N", help="of the held-out rows and samples (0)"
-    )
-
-
-def _add_machine(group: Any) -> None:
-    where = group.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", type=_whole(1), metavar="N", help="start a local cluster of N processes (threads)"
-    )
-    where.add_argument(
-        "--scheduler", metavar="ADDRESS", help="use a running cluster, such as tcp://10.0.0.1:8786"
-    )
-    group.add_argument(
-        "--memory-limit", type=_memory, metavar="SIZE", help="of each local worker, such as 2GiB"
-    )
-    group.add_argument(
-        "--blocksize",
-        type=_blocksize,
-        default=16 << 20,
-        metavar="SIZE",
-        help="bytes of a piece that is read at once, 0 for whole files (16MiB)",
-    )
-    group.add_argument(
-        "--checkpoint", metavar="DIR", help="keep the state after each pass; the same command goes on from it"
+        "--seed",
+        type=option_types.whole(0),
+        default=0,
+        metavar="N",
+        help="of the held-out rows and samples (0)",
     )
 
 
@@ -170,7 +172,7 @@ def _add_output(group: Any) -> None:
     )
     group.add_argument(
         "--personal",
-        type=_names,
+        type=option_types.names,
         action="extend",
         default=[],
         metavar="A,B",
@@ -199,23 +201,6 @@ def contradiction(options: FitOptions) -> str | None:
     return None
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _whole(least: int) -> Any:
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up")
-        return value
-
-    return number
-
-
 def _share(text: str) -> float:
     try:
         value = float(text)
@@ -224,16 +209,3 @@ def _share(text: str) -> float:
     if not 0.0 <= value < 1.0:
         raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
     return value
-
-
-def _memory(text: str) -> str:
-    try:
-        parse_bytes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 2GiB") from error
-    return text
-
-
-def _blocksize(text: str) -> int | None:
-    size = int(parse_bytes(_memory(text)))
-    return None if size <= 0 else size

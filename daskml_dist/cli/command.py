@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from daskml_dist.cli import arguments, models, serving
+from daskml_dist.cli import arguments, models, scoring, serving, watching
 from daskml_dist.cli.demo import demo
 from daskml_dist.cli.report import Report, one_line
 from daskml_dist.cli.show import show
@@ -37,8 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "models":
             models.run(given)
             return OK
+        if given.command in scoring.COMMANDS:
+            return scoring.run(given)
         if given.command in serving.COMMANDS:
             return serving.run(given, sys.argv[1:] if argv is None else list(argv))
+        if given.command == "top":
+            watching.run(given)
+            return OK
         if given.command == "demo":
             return OK if demo(given.rows, given.workers) else 1
         options = arguments.fit_options(given)

@@ -9,14 +9,17 @@ if TYPE_CHECKING:
     from daskml_dist.dashboard.balance import plot_balance
     from daskml_dist.dashboard.controls import enable_controls
     from daskml_dist.dashboard.own_server import Server, serve
+    from daskml_dist.dashboard.serving_page import DeploymentServer, serve_deployment
 
-__all__ = ["Server", "enable_controls", "plot_balance", "serve"]
+__all__ = ["DeploymentServer", "Server", "enable_controls", "plot_balance", "serve", "serve_deployment"]
 
 _WHERE = {
+    "DeploymentServer": "serving_page",
     "Server": "own_server",
     "enable_controls": "controls",
     "plot_balance": "balance",
     "serve": "own_server",
+    "serve_deployment": "serving_page",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import CustomJSTickFormatter, HoverTool
+from bokeh.models import CustomJSTickFormatter, FactorRange, HoverTool
 from bokeh.plotting import figure
 
 # Okabe and Ito, Color Universal Design, 2008; without the yellow, which thin lines cannot have
@@ -35,9 +35,10 @@ def plot(
     x_label: str = X_LABELS["passes"],
     tooltips: Sequence[tuple[str, str]] = (),
     log: bool = False,
+    names: Sequence[str] | None = None,
     height: int = HEIGHT,
 ) -> Any:
-    """A figure with labels, a tool bar that hides, and what the mouse finds."""
+    """A figure with labels, a tool bar that hides, and what the mouse finds; ``names`` go up the side."""
     options: dict[str, Any] = {
         "height": height,
         "min_width": 220,
@@ -49,6 +50,8 @@ def plot(
         "y_axis_type": "log" if log else "linear",
         "html_attributes": {"role": "img", "aria-label": title},
     }
+    if names is not None:
+        options |= {"y_range": FactorRange(factors=list(names)), "y_axis_type": "auto"}
     made: Any = figure(title=title, **options)
     made.toolbar.autohide = True
     if tooltips:

@@ -18,7 +18,7 @@ Counts = NDArray[np.int64]
 SCORE = "(score)"
 """What the column of the model's answers is called; brackets keep it apart from names of features."""
 MOST_BINS = 120  # a cell's number fits int8
-_ROWS = 256  # counted at once
+_ROWS, _WIDTH = 256, 512  # rows that are counted at once, and values that lie side by side
 
 
 @final
@@ -143,27 +143,35 @@ def answers_of(scores: AnyArray | None, rows: int, answers: int) -> FloatArray:
 
 def count(thresholds: FloatArray, data: FloatArray) -> Counts:
     """How many values lie in each cell, (columns, bins + 3), for data (n, columns)."""
-    blocks = [_count(thresholds, data[start : start + _ROWS]) for start in range(0, len(data), _ROWS)]
-    return np.sum(blocks, axis=0) if blocks else np.zeros(_shape(thresholds), dtype=np.int64)
+    columns, cells = thresholds.shape[0], thresholds.shape[1] + 2
+    # so many rows side by side, a power of two: long inner loops of NumPy, and whole blocks fill them
+    fold = 1 << min(max(_WIDTH // columns, 1), _ROWS).bit_length() - 1
+    tiled = np.tile(thresholds.T, fold)
+    base = np.tile(np.arange(0, columns * cells, cells), fold)
+    total, short = np.zeros(columns * cells, dtype=np.int64), 0
+    for start in range(0, len(data), _ROWS):
+        block = data[start : start + _ROWS]
+        short = -len(block) % fold  # of the last block
+        if short:
+            block = np.concatenate([block, np.full((short, columns), np.nan)])
+        cell = _cells(tiled, np.ascontiguousarray(block).reshape(-1, columns * fold))
+        total += np.bincount((cell + base).ravel(), minlength=columns * cells)
+    counts = total.reshape(columns, cells)
+    counts[:, -1] -= short
+    return counts
 
 
-def _count(thresholds: FloatArray, data: FloatArray) -> Counts:
+def _cells(thresholds: FloatArray, data: FloatArray) -> AnyArray:
     """Compares with every threshold: faster than a search in each column while the block is in the cache."""
-    columns, cells = _shape(thresholds)
     cell = np.zeros(data.shape, dtype=np.int8)
     reached = np.empty(data.shape, dtype=np.bool_)
     one = reached.view(np.int8)
-    for threshold in np.ascontiguousarray(thresholds.T):
+    for threshold in thresholds:
         np.greater_equal(data, threshold, out=reached)
         np.add(cell, one, out=cell)
     np.isnan(data, out=reached)
-    cell[reached] = cells - 1
-    flat = cell + np.arange(0, columns * cells, cells)
-    return np.bincount(flat.ravel(), minlength=columns * cells).reshape(columns, cells)
-
-
-def _shape(thresholds: FloatArray) -> tuple[int, int]:
-    return thresholds.shape[0], thresholds.shape[1] + 2
+    cell[reached] = len(thresholds) + 1
+    return cell
 
 
 def _thresholds(values: FloatArray, bins: int) -> FloatArray:

@@ -1,0 +1,64 @@
+"""Options that several commands have, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from dask.utils import parse_bytes
+
+
+def add_machine(group: Any) -> None:
+    """Where to work, and in which pieces."""
+    where = group.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers", type=whole(1), metavar="N", help="start a local cluster of N processes (threads)"
+    )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="use a running cluster, such as tcp://10.0.0.1:8786"
+    )
+    group.add_argument(
+        "--memory-limit", type=memory, metavar="SIZE", help="of each local worker, such as 2GiB"
+    )
+    group.add_argument(
+        "--blocksize",
+        type=blocksize,
+        default=16 << 20,
+        metavar="SIZE",
+        help="bytes of a piece that is read at once, 0 for whole files (16MiB)",
+    )
+
+
+def names(text: str) -> list[str]:
+    """Names that are separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def whole(least: int) -> Any:
+    """The type of whole numbers from ``least`` up."""
+
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up")
+        return value
+
+    return number
+
+
+def memory(text: str) -> str:
+    """A size such as 2GiB, as it was given."""
+    try:
+        parse_bytes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 2GiB") from error
+    return text
+
+
+def blocksize(text: str) -> int | None:
+    """A size in bytes; None for 0."""
+    size = int(parse_bytes(memory(text)))
+    return None if size <= 0 else size
