@@ -34,9 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if given.command == "show":
             show(given.dir)
             return OK
-        if given.command == "models":
-            models.run(given)
-            return OK
+        if given.command in models.COMMANDS:
+            return models.run(given)
         if given.command in scoring.COMMANDS:
             return scoring.run(given)
         if given.command in serving.COMMANDS:

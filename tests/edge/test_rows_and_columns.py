@@ -69,7 +69,7 @@ BAD: list[tuple[str, Any, str]] = [
         ("bmi", values, NUMBERS)
         for values in ([SECRET, 1], ["1", "2"], [[1], [2, 3]], [[1], [2]], 3.0, {1: 2})
     ),
-    *(("bmi", values, NUMBERS) for values in ([10**400, 1], [1j, 2])),
+    *(("bmi", values, NUMBERS) for values in ([10**400, 1], [1j, 2], 3.0, {1: 2})),
     *(("bmi", values, GAPS) for values in ([None, 1], [math.nan, 1], [math.inf, 1])),
     ("age", [math.inf, 1], GAPS),
     *(("bmi", values, "more or less rows") for values in ([1], [1, 2, 3])),

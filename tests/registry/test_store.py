@@ -192,7 +192,10 @@ def test_the_card_is_for_people(store: Registry, X: AnyArray) -> None:
         and card["data"]["rows"] == 200
         and card["metrics"]["r2 of"]["site b"] is None
     )
-    assert [column.name for column in store.load("claims").columns if column.personal] == ["name"]
+    found = store.load("claims")
+    assert [column.name for column in found.columns if column.personal] == ["name"]
+    golden = found.reference["golden.X"]
+    assert not set(golden[:, 1]) & set(X[:, 1]) and set(golden[:, 0]) <= set(X[:, 0])
 
 
 def test_categories_become_features(store: Registry) -> None:
@@ -226,6 +229,8 @@ def test_what_cannot_be_registered_is_said(store: Registry, model: Any, X: AnyAr
         store.register(model, "claims", data=X[:0])
     with pytest.raises(UnsupportedParameter, match="kept as JSON"):
         store.register(model, "claims", lineage={"model": model})
+    with pytest.raises(UnsupportedParameter, match="'by', which the registry fills in"):
+        store.register(model, "claims", lineage={"by": "me"})
     with pytest.raises(UnsupportedParameter, match="without data="):
         store.register(model, "claims", target=X[:, 0])
     assert store.models() == []
