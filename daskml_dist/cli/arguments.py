@@ -41,7 +41,7 @@ def parser() -> Parser:
         "show", help="say what a saved model is", description="Say what a saved model is."
     )
     show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
-    models.add_parser(commands)
+    models.add_parsers(commands)
     scoring.add_parsers(commands)
     updating.add_parsers(commands)
     serving.add_parsers(commands)

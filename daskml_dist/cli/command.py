@@ -57,7 +57,7 @@ def _run(given: argparse.Namespace, parser: arguments.Parser, argv: list[str]) -
 
         show(given.dir)
     elif name == "models":
-        models.run(given)
+        return models.run(given)
     elif name == "top":
         watching.run(given)
     elif name == "score":
