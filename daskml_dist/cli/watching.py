@@ -62,19 +62,17 @@ def watch(
     ask : gives the state.
     out : where it is shown.
     every : seconds between two looks.
-    times : how many looks; None for no end.
+    times : how often; None for no end. A look that is not shown comes first: rates are between two.
     sleep : waits.
     """
     from daskml_dist.dashboard.looks import Looks
     from daskml_dist.dashboard.screen import screen
 
     looks, clear = Looks(), _HOME if out.isatty() else ""
-    seen = 0
-    while times is None or seen < times:
-        if seen:
-            sleep(every)
+    looks.look(ask)
+    while times is None or looks.count <= times:
+        sleep(every)
         looks.look(ask)
-        seen += 1
         width = shutil.get_terminal_size().columns if out.isatty() else 120
         print(f"{clear}{screen(looks.all, width)}", file=out, flush=True)
 
