@@ -69,7 +69,7 @@ def current(folder: Folder, model: str, alias: str) -> int:
     """The version that an alias means; only the last event is read."""
     found = numbers(folder)
     if not found:
-        raise NotRegistered(f"{model} has no alias {alias!r}; see Registry.aliases, or promote a version.")
+        raise _no_alias(folder, model, alias)
     return _event(folder, _read(folder, found[-1])[1], model, alias, found[-1]).version
 
 
@@ -90,6 +90,8 @@ def append(
     choose : the version, from the events before this one; asked again where somebody else was faster.
     by : who; None for the user of this process.
     """
+    if action == "rollback" and not numbers(folder):
+        raise _no_alias(folder, model, alias)
     who = user() if by is None else by
     made: list[Event] = []
 
@@ -123,6 +125,12 @@ def before(events: list[Event]) -> int:
     if len(stack) < 2:
         raise NotRegistered("There is no version to roll back to: the alias has meant no other one before.")
     return stack[-2]
+
+
+def _no_alias(folder: Folder, model: str, alias: str) -> NotRegistered:
+    return NotRegistered(
+        f"there is no {model}@{alias} at {folder.address()}; promote a version of {model} to it."
+    )
 
 
 def user() -> str:

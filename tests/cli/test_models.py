@@ -87,7 +87,7 @@ def test_versions_from_the_shell(people: tuple[Path, pd.DataFrame], tmp_path: Pa
         (["models", "show", "people/7"], "there is no model 'people'"),
         (["models", "show", "../people"], "a version is a number"),
         (["models", "rollback", "people/1"], "expected the name of a model"),
-        (["models", "promote", "people@best"], "no alias 'best'"),
+        (["models", "promote", "people@best"], "no people@best"),
         (["fit", "x.csv", "--target", "y", "--register", "No"], "--register 'No': expected"),
         (["fit", "x.csv", "--target", "y", "--register", "a", "--alias", "a b"], "--alias 'a b': expected"),
     ],

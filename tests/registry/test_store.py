@@ -55,7 +55,7 @@ def test_contributions_add_up(store: Registry, model: Any, X: AnyArray) -> None:
 def test_aliases_have_a_history(store: Registry, model: Any) -> None:
     for _ in range(3):
         store.register(model, "claims")
-    with pytest.raises(NotRegistered, match="no alias 'champion'"):
+    with pytest.raises(NotRegistered, match="no claims@champion at"):
         store.version("claims@champion")
     store.promote("claims", 1, by="ann", why="first")
     store.promote("claims", 3)
@@ -83,6 +83,8 @@ def test_what_is_not_there_is_said(store: Registry, model: Any) -> None:
         store.load("claims/2")
     with pytest.raises(NotRegistered, match="there are claims"):
         store.versions("clams")
+    with pytest.raises(NotRegistered, match="no claims@champion at"):
+        store.rollback("claims")
     with pytest.raises(NotRegistered, match="no version 9"):
         store.promote("claims", 9)
 
