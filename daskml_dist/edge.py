@@ -205,8 +205,6 @@ class Column:
             raise InvalidInput(f"column {self.name!r} takes numbers, one a row.", self.name)
         if self.mean is not None:
             numbers = np.where(np.isnan(numbers), self.mean, numbers)
-        if not np.isfinite(numbers).all():
-            raise InvalidInput(f"column {self.name!r} has values that are missing or infinite.", self.name)
         return numbers[:, None]
 
     def __post_init__(self) -> None:
@@ -302,7 +300,7 @@ class Model:
         for column, block in zip(self.columns, blocks, strict=True):
             if len(block) != len(blocks[0]):
                 raise InvalidInput(f"column {column.name!r} has more or less rows.", column.name)
-        return np.hstack(blocks)
+        return self._matrix(np.concatenate(blocks, axis=1))  # which looks for what is missing, once
 
     def margin(self, X: Any) -> FloatArray:
         """(n, k) margins of finite features X (n, p); the bits of a row do not depend on other rows."""
@@ -364,7 +362,7 @@ class Model:
             raise InvalidInput(f"X has the shape {x.shape}; expected (n, {len(self.features)}).")
         if not np.isfinite(x).all():
             name = self.features[int(np.isfinite(x).all(axis=0).argmin())]
-            raise InvalidInput(f"feature {name!r} has values that are missing or infinite.", name)
+            raise InvalidInput(f"column {name!r} has values that are missing or infinite.", name)
         return x
 
 

@@ -18,6 +18,7 @@ EVERYTHING = SOURCE + sorted(OTHERS)
 
 PURE = (
     "types.py",
+    "edge.py",
     "losses",
     "penalties",
     "risks",
