@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dask
+import numpy as np
 
 from daskml_dist import edge, inputs
 from daskml_dist.cluster import connect
@@ -25,10 +26,10 @@ def function_of(answer: Answer) -> edge.Model:
 
 
 def answer_from(model: edge.Model) -> Answer:
-    """What a loaded model answers, with weights in float64."""
-    return Answer(
-        model.task, model.link, model.classes, model.targets, model.columns, model.coef, model.intercept
-    )
+    """What a loaded model answers; weights that came from float32 go back to it."""
+    narrow = model.coef.astype(np.float32)
+    coef = narrow if np.array_equal(narrow, model.coef) else model.coef
+    return Answer(model.task, model.link, model.classes, model.targets, model.columns, coef, model.intercept)
 
 
 def by_chunk(

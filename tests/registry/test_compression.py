@@ -146,6 +146,12 @@ def test_a_compressed_version_knows_its_parent(store: Registry, X: AnyArray, y: 
         store.estimator("claims")
 
 
+def test_what_was_float32_is_not_said_to_have_been_larger(store: Registry, X: AnyArray, y: AnyArray) -> None:
+    version = store.register(LogisticRegression(verbose=0).fit(X.astype(np.float32), y), "claims", data=X)
+    report = compress(version, "float16", data=X, target=y).report
+    assert report["before"]["bytes of weights"] - report["after"]["bytes of weights"] == 2 * 4
+
+
 @pytest.mark.parametrize("dtype", edge.DTYPES[1:])
 @pytest.mark.parametrize("p", [1, 63, 64, 65, 200])
 def test_every_width_comes_back(store: Registry, dtype: str, p: int) -> None:
