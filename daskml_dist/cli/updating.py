@@ -105,7 +105,7 @@ def _once(given: argparse.Namespace) -> str:
     store = Registry(given.registry)
     spec = given.model if "@" in given.model else f"{given.model}@champion"
     version = store.version(spec)
-    told = dict(version.lineage.get("given") or {})
+    told = dict(version.lineage.get("encoding") or {})
     if told.get("exposure"):
         raise InvalidData(
             f"{spec} has an exposure ({told['exposure']}), with which update cannot compare yet"
@@ -125,7 +125,7 @@ def _once(given: argparse.Namespace) -> str:
         random_state=given.seed,
         confidence=given.confidence,
         min_gain=given.min_gain,
-        lineage={"file": given.file, "target": target, "weight": weight},
+        lineage={"file": given.file, "encoding": {**told, "target": target, "weight": weight}},
     )
     fate = "promoted" if outcome.promoted else "registered"
     return f"{outcome.version.spec} {fate}: {outcome.why}"

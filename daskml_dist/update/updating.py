@@ -185,7 +185,7 @@ def _registered(
         f"{loss} of {old.spec} (held out)": found.champion if loss != "accuracy" else 1.0 - found.champion,
         "held-out rows": found.rows,
     }
-    given = dict(old.lineage.get("given") or {}) | dict(lineage or {}) | {"learned by": how}
+    kept = {name: old.lineage[name] for name in ("encoding",) if name in old.lineage}
     return store.register(
         learned,
         name,
@@ -195,7 +195,7 @@ def _registered(
         metrics=metrics,
         parent=old.spec,
         by=by,
-        lineage=given,
+        lineage={**kept, **(lineage or {}), "learned by": how},
     )
 
 

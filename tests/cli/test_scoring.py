@@ -57,8 +57,12 @@ def test_what_changes_is_told_and_learned(registry: Registry, run: Callable) -> 
     assert registry.version("sick@champion").number == 2
     assert "not better" in run("update", "sick", "later.csv").out
     assert registry.version("sick@champion").number == 2
-    given = registry.version("sick/2").lineage["given"]
-    assert (given["file"], given["target"]) == ("later.csv", "sick")
+    lineage = registry.version("sick/2").lineage
+    assert (lineage["file"], lineage["encoding"]["target"], lineage["parent"]) == (
+        "later.csv",
+        "sick",
+        "sick/1",
+    )
 
 
 def test_a_changed_file_is_learned_again(
