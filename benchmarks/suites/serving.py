@@ -50,8 +50,8 @@ def run(options: Options) -> list[Table]:
         row = [median(one[key] for one in told) for key in ("cpu", "p50", "p99")]
         table.add(name, round(median(rate)), ratio, *row, int(sum(one["failed"] for one in told)))
     table.notes.append(
-        "The replica checks a token, counts metrics and drift. The gateway stands before two replicas; its CPU "
-        "is its own. Client and servers share the machine's cores: trust ratios and CPU, not rates."
+        "The replica checks a token, counts metrics and drift. The gateway stands before two replicas; its "
+        "CPU is its own. Client and servers share the machine's cores: trust ratios and CPU, not rates."
     )
     return [table]
 
