@@ -41,9 +41,12 @@ def _lines(told: Mapping[str, Any], looks: Sequence[Look]) -> Iterator[str]:
         f"total {requests['total']:,}  errors {requests['errors']:,}  rejected {requests['rejected']:,}  "
         f"retries {requests['retries']:,}"
     )
-    yield f"          {_bars([look.per_second for look in looks[-60:]])}"
-    times = "  ".join(f"{name} {_ms(last.milliseconds(name))}" for name in ("p50", "p99", "p999"))
-    yield f"time      {times}"
+    if bars := _bars([look.per_second for look in looks[-60:]]):
+        yield f"          {bars}"
+    shares = {"50 %": "p50", "99 %": "p99", "99.9 %": "p999"}
+    yield "answered  " + "  ".join(
+        f"{share} in {_ms(last.milliseconds(name))}" for share, name in shares.items()
+    )
     yield from _versions(told["versions"])
     yield from _replicas(told["replicas"])
     yield from _silent(told["agents"])

@@ -6,7 +6,7 @@ import hmac
 import logging
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
@@ -100,7 +100,7 @@ class Masking:
         return _Redacting(self)
 
     def _masked(self, name: str, value: Any) -> Any:
-        if isinstance(value, list | tuple):
+        if _several(value):
             return [self._masked(name, one) for one in value]
         how = self._columns[name]
         if how == "hash":
@@ -165,9 +165,14 @@ def _bin(value: Any, edges: tuple[float, ...]) -> str | None:
     return f">= {edges[-1]}" if at == len(edges) else f"[{edges[at - 1]}, {edges[at]})"
 
 
+def _several(value: Any) -> bool:
+    """Lists and arrays, but no text."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+
+
 def _texts(value: Any) -> Iterator[str]:
     """How a value may look in a message."""
-    if isinstance(value, list | tuple):
+    if _several(value):
         for one in value:
             yield from _texts(one)
     elif value is not None:

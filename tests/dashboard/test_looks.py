@@ -71,7 +71,7 @@ def test_the_screen() -> None:
     lines = text.splitlines()
     assert lines[0].startswith("claims: ready, version 3 at http://127.0.0.1:8080")
     assert "requests  1,500/s  errors 15/s  total 4,000  errors 30  rejected 7  retries 5" in lines
-    assert "time      p50 0.8 ms  p99 3.1 ms  p999 -" in lines
+    assert "answered  50 % in 0.8 ms  99 % in 3.1 ms  99.9 % in -" in lines
     assert any(line.split() == ["3", "95", "%", "2/2"] for line in lines)
     assert any("failed: golden rows" in line for line in lines)
     assert any(line.split() == ["r2", "3", "starting", "0", "3", "-", "b", "killed"] for line in lines)
@@ -108,11 +108,18 @@ def test_no_line_is_too_long_and_none_speaks_to_the_terminal() -> None:
 
 def test_top_looks_again_and_again() -> None:
     out, waited = io.StringIO(), list[float]()
-    totals = iter((1000, 1000, 1000))
+    totals = iter((1000, 1000, 1000, 1000))
     watch(lambda: state(next(totals)), out, every=0.25, times=3, sleep=waited.append)
     assert out.getvalue().count("claims: ready") == 3
-    assert waited == [0.25, 0.25]
+    assert waited == [0.25, 0.25, 0.25]
     assert "\x1b" not in out.getvalue()  # a file is no terminal
+
+
+def test_one_look_is_two_of_which_the_second_knows_rates() -> None:
+    out, totals = io.StringIO(), iter((1000, 1500))
+    watch(lambda: state(next(totals)), out, every=0.01, times=1)
+    assert out.getvalue().count("claims: ready") == 1
+    assert "requests  -/s" not in out.getvalue()
 
 
 def test_a_terminal_is_cleared() -> None:

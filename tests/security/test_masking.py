@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from daskml_dist.security import Masking
@@ -182,6 +183,13 @@ def test_what_is_hidden_is_this_requests_alone(masking: Masking) -> None:
         assert masking.redacted(f"<{CANARY}>") == "<[masked]>"
         assert masking.redacted("Ulmus is no Ulm") == "Ulmus is no [masked]"
     assert masking.redacted(f"<{CANARY}>") == seen[0] == f"<{CANARY}>"
+
+
+def test_arrays_are_values_too(masking: Masking) -> None:
+    record = {"name": np.array([CANARY, "Ada"]), "income": np.array([NUMBER, 20_000.0])}
+    assert masking.shown(record) == {"income": [">= 50000.0", "[10000.0, 50000.0)"]}
+    with masking.hiding(record):
+        assert not leaks(masking.redacted(f"{CANARY} {NUMBER} {record}"))
 
 
 def test_bad_arguments() -> None:
