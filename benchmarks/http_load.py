@@ -22,7 +22,7 @@ import uvloop
 class Report:
     """What a load has seen.
 
-    ``answers`` has (id, status, version, seconds at which it was sent, seconds it took) for each request; status 0
+    ``answers`` has (id, status, version, when it was sent, seconds it took) for each request; status 0
     stands for a connection that broke.
     """
 

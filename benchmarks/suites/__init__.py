@@ -32,6 +32,7 @@ NAMES = (
     "publishing",
     "drift",
     "compression",
+    "serving",
 )
 
 Suite = Callable[[Options], list[Table]]

@@ -8,7 +8,6 @@ from typing import Any, final
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from daskml_dist import drift
 from daskml_dist.errors import InvalidData
@@ -56,7 +55,7 @@ class DriftWatch:
         window = self._window(version)
         if window is None:
             return
-        fresh: NDArray[np.int64] = counts - self._last.get(key, 0)
+        fresh = counts - self._last[key] if key in self._last else counts
         self._last[key] = counts
         try:
             window.add(fresh)
