@@ -11,7 +11,7 @@ PYTHON := $(shell for c in python3 python3.13 python3.12 python3.11 python; do \
 	if $$c -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$c; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types tests slow docs notebooks chaos browser bench clean
+.PHONY: help demo test lint format types tests slow docs notebooks chaos serving browser bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ notebooks: $(READY) ## execute every notebook
 
 chaos: $(READY) ## kill workers and schedulers, CHAOS_KILLS times; the bits must not change
 	@CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest -m chaos --timeout=3600 tests
+
+serving: $(READY) ## 200,000 requests while replicas die, versions roll, a Dask cluster goes; none may fail
+	@$(BIN)/python -m pytest -m serving --timeout=3600 tests/serve
 
 browser: $(READY) ## the live pages in a headless Chromium; screenshots into docs/_build/pages
 	@$(BIN)/python -m pytest -m browser --timeout=1200 tests/dashboard

@@ -22,10 +22,8 @@ from safetensors.numpy import load as read_tensors
 
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
-
 FORMAT, VERSION, MANIFEST = "daskml_dist.model", 2, "manifest.json"
-DTYPES = ("float64", "float32", "float16", "int8")
-BLOCK = 64  # int8 weights of a row that share a scale
+DTYPES, BLOCK = ("float64", "float32", "float16", "int8"), 64  # so many int8 weights of a row share a scale
 LINKS = {
     "regression": ("identity", "log", "logit", "probit", "cloglog"),
     "classification": ("logit", "softmax", "one_vs_rest", "modified_huber", "decision"),
@@ -35,6 +33,7 @@ _MANIFEST_KEYS = set("format format_version sha256 name version lineage files".s
 _MODEL_KEYS = set("format format_version created_at versions class parameters attributes answer".split())
 _ANSWER_KEYS = set("task link classes label_dtype targets columns features coef intercept".split())
 _MOST_TEXT, _MOST_MANIFEST, _MOST_LISTS = 32 << 20, 4 << 20, 1_000_000
+_SPEC = re.compile(r"None/None|[a-z0-9][a-z0-9_.-]{0,63}/[1-9][0-9]{0,8}")
 _LABELS = re.compile(r"[<>|]([biuf][1248]|U[0-9]{1,4}|O)")  # not U999999999
 _DOT = 8192  # BLAS gives longer products to several threads, and the bits would depend on their number
 
@@ -131,7 +130,8 @@ def parsed(raw: bytes, name: str) -> Any:
 def checked_manifest(raw: bytes) -> dict[str, Any]:
     """The manifest, if its digest is right and it names only files that a model has."""
     told = parsed(raw, MANIFEST)
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    spec = f"{told.get('name')}/{told.get('version')}" if isinstance(told, dict) else ""
+    if not _SPEC.fullmatch(spec) or told.get("format") != FORMAT:  # names go into headers and paths
         raise InvalidModel(f"{MANIFEST} is not the manifest of a model of daskml_dist.")
     if told.get("sha256") != digest_of(raw, str(told.get("sha256"))):
         raise InvalidModel(f"{MANIFEST} is damaged or was edited: its SHA-256 does not match.")
@@ -147,7 +147,7 @@ def checked_manifest(raw: bytes) -> dict[str, Any]:
         size = keys_of(facts, {"bytes", "sha256"}, file)["bytes"]
         if type(size) is not int or size < 0:
             raise InvalidModel(f"{MANIFEST}: {file} has no size.")
-    return told
+    return dict(told)
 
 
 def digest_of(raw: bytes, digest: str) -> str:
@@ -242,9 +242,8 @@ class Model:
     reference, manifest : the arrays of reference.safetensors, and manifest.json.
     """
 
-    means: FloatArray | None = None
-
     def __init__(self, files: Sealed) -> None:
+        self.means: FloatArray | None = None
         self.name, self.version = files.manifest["name"], files.manifest["version"]
         self.manifest, self.reference = files.manifest, files.tensors("reference.safetensors")
         answer = files.text()["answer"]
@@ -268,12 +267,13 @@ class Model:
             raise InvalidModel("the features are not those of the columns, or a column is there twice.")
         self.coef = _decoded(answer["coef"], tensors, len(self.features), most)
         self.intercept = _decoded(answer["intercept"], tensors, 1, most)[:, 0]
-        if not _LABELS.fullmatch(answer["label_dtype"]):
-            raise InvalidModel("labels are of no known dtype.")
-        classes, self.outputs = answer["classes"], {"prediction": np.dtype(answer["label_dtype"])}
-        self.classes = None if classes is None else np.array(classes, self.outputs["prediction"])
-        probable = classes is not None and self.link != "decision"
-        self.outputs |= {"probability": np.dtype(np.float64)} if probable else {}
+        classes, label = answer["classes"], answer["label_dtype"]
+        if not _LABELS.fullmatch(label) or np.dtype(label).itemsize * len(classes or "") > most:
+            raise InvalidModel("labels are of no known dtype, or too long.")
+        self.classes = None if classes is None else np.array(classes, label).reshape(len(classes))
+        self.outputs = {"prediction": np.dtype(label)}
+        if classes is not None and self.link != "decision":
+            self.outputs["probability"] = np.dtype(np.float64)
         k, wanted = len(self.coef), self.targets if classes is None else len(classes)
         wanted = 1 if classes is not None and wanted == 2 and self.link != "softmax" else wanted
         if k != wanted or len(self.intercept) != k or (classes is None) != (self.task == "regression"):

@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Never, final
 
 from daskml_dist import __version__
-from daskml_dist.cli import models, option_types, scoring, serving, watching
+from daskml_dist.cli import models, option_types, scoring, serving, updating, watching
 from daskml_dist.cli.options import FitOptions
 
 DESCRIPTION = "Machine learning on partitioned data: the certified optimum of a linear model in a few passes."
@@ -41,8 +41,9 @@ def parser() -> Parser:
         "show", help="say what a saved model is", description="Say what a saved model is."
     )
     show.add_argument("dir", metavar="DIR", help="directory or URL of the model")
-    models.add_parser(commands)
+    models.add_parsers(commands)
     scoring.add_parsers(commands)
+    updating.add_parsers(commands)
     serving.add_parsers(commands)
     watching.add_parser(commands)
     demo = commands.add_parser(

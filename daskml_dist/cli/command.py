@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 
-from daskml_dist.cli import arguments, models, scoring, serving, watching
-from daskml_dist.cli.demo import demo
+from daskml_dist.cli import arguments, models, scoring, serving, updating, watching
 from daskml_dist.cli.report import Report, one_line
-from daskml_dist.cli.show import show
-from daskml_dist.cli.training import train
 from daskml_dist.edge import InvalidModel
 from daskml_dist.errors import DaskmlDistError
 
@@ -31,27 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = arguments.parser()
     try:
         given = parser.parse_args(argv)
-        if given.command == "show":
-            show(given.dir)
-            return OK
-        if given.command == "models":
-            models.run(given)
-            return OK
-        if given.command in scoring.COMMANDS:
-            return scoring.run(given)
-        if given.command in serving.COMMANDS:
-            return serving.run(given, sys.argv[1:] if argv is None else list(argv))
-        if given.command == "top":
-            watching.run(given)
-            return OK
-        if given.command == "demo":
-            return OK if demo(given.rows, given.workers) else 1
-        options = arguments.fit_options(given)
-        wrong = arguments.contradiction(options)
-        if wrong is not None:
-            parser.error(wrong)
-        train(options, Report(options.quiet))
-        return OK
+        return _run(given, parser, sys.argv[1:] if argv is None else list(argv))
     except SystemExit as stop:  # argparse leaves this way
         return int(stop.code or 0)
     except BrokenPipeError:  # the reader of a pipe has seen enough
@@ -63,3 +41,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("daskml-dist: interrupted", file=sys.stderr, flush=True)
         return INTERRUPTED
+
+
+def _run(given: argparse.Namespace, parser: arguments.Parser, argv: list[str]) -> int:
+    """Each command imports what it needs: the status of servers needs no Dask, which takes seconds."""
+    name = given.command
+    if name == "fit":
+        return _fit(given, parser)
+    if name == "demo":
+        from daskml_dist.cli.demo import demo
+
+        return OK if demo(given.rows, given.workers) else 1
+    if name == "show":
+        from daskml_dist.cli.show import show
+
+        show(given.dir)
+    elif name == "models":
+        return models.run(given)
+    elif name == "top":
+        watching.run(given)
+    elif name == "score":
+        scoring.run(given)
+    elif name == "update":
+        updating.run(given)
+    else:
+        return serving.run(given, argv)
+    return OK
+
+
+def _fit(given: argparse.Namespace, parser: arguments.Parser) -> int:
+    from daskml_dist.cli.training import train
+
+    options = arguments.fit_options(given)
+    wrong = arguments.contradiction(options)
+    if wrong is not None:
+        parser.error(wrong)
+    train(options, Report(options.quiet))
+    return OK

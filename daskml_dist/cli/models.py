@@ -10,6 +10,7 @@ from daskml_dist.cli.report import Report
 from daskml_dist.registry import Registry, parse
 from daskml_dist.registry.names import BadName
 
+COMMANDS = ("models",)
 HELP = """What is registered, and which version an alias means.
 
 SPEC is claims/3, claims@champion, or claims (the newest version)."""
@@ -21,7 +22,7 @@ EXAMPLES = """examples:
   daskml-dist models rollback claims"""
 
 
-def add_parser(commands: Any) -> None:
+def add_parsers(commands: Any) -> None:
     """Add the command to a parser."""
     models = commands.add_parser(
         "models",
@@ -56,8 +57,8 @@ def add_parser(commands: Any) -> None:
         )
 
 
-def run(given: argparse.Namespace) -> None:
-    """Do what was asked for.
+def run(given: argparse.Namespace) -> int:
+    """Do what was asked for; 0.
 
     Raises
     ------
@@ -80,6 +81,7 @@ def run(given: argparse.Namespace) -> None:
             raise BadName(f"rollback {given.name}: expected the name of a model, and its alias as --alias.")
         event = store.rollback(given.name, given.alias, why=given.why)
         report.line(f"{event.model}@{event.alias} is {event.model}/{event.version} again")
+    return 0
 
 
 def _list(store: Registry, report: Report) -> None:

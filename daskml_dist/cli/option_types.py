@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from dask.utils import parse_bytes
-
 
 def add_machine(group: Any) -> None:
     """Where to work, and in which pieces."""
@@ -51,6 +49,8 @@ def whole(least: int) -> Any:
 
 def memory(text: str) -> str:
     """A size such as 2GiB, as it was given."""
+    from dask.utils import parse_bytes  # commands without sizes need no Dask
+
     try:
         parse_bytes(text)
     except ValueError as error:
@@ -60,5 +60,7 @@ def memory(text: str) -> str:
 
 def blocksize(text: str) -> int | None:
     """A size in bytes; None for 0."""
+    from dask.utils import parse_bytes
+
     size = int(parse_bytes(memory(text)))
     return None if size <= 0 else size

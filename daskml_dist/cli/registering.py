@@ -32,13 +32,18 @@ def refuse_unknown(options: FitOptions, encoding: Encoding) -> None:
 
 def registered(model: Any, prepared: Prepared, scores: Scores | None, options: FitOptions) -> Version:
     """Register a model with its scores, and one more pass over its training rows for means and bins."""
+    encoding = prepared.encoding
     given = {
         "file": options.file,
-        "target": options.target,
-        "weight": options.weight,
-        "exposure": options.exposure,
         "held out": options.test_size,
         "seed": options.seed,
+        "encoding": {  # what else is needed to train on the next file
+            "target": encoding.target,
+            "weight": encoding.weight,
+            "exposure": encoding.exposure,
+            "impute": encoding.impute,
+            "text": list(encoding.text),
+        },
     }
     assert options.register is not None
     return Registry(options.registry).register(
@@ -48,7 +53,7 @@ def registered(model: Any, prepared: Prepared, scores: Scores | None, options: F
         target=prepared.rows.y,
         lineage=given,
         metrics=_metrics(scores),
-        columns=prepared.encoding.answer_columns(),
+        columns=encoding.answer_columns(),
         personal=options.personal,
         alias=options.alias,
     )

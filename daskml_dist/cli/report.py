@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
-from daskml_dist.cli.class_scores import ClassScore
-from daskml_dist.cli.scores import Scores
+if TYPE_CHECKING:
+    from daskml_dist.cli.class_scores import ClassScore
+    from daskml_dist.cli.scores import Scores
 
 WIDTH = 78
 SHOWN, LABEL = 12, 22

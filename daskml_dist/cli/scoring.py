@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from daskml_dist.batch import Report, score
 from daskml_dist.cli import option_types
-from daskml_dist.cli.clusters import connected
-from daskml_dist.files import listed
 
-COMMANDS = ("score",)
+if TYPE_CHECKING:
+    from daskml_dist.batch import Report
+
 DESCRIPTION = """Write a model's answers for each row of SRC to DST.
 
 SRC is a CSV file (also .gz), a Parquet file or directory, a Zarr store or a
@@ -60,8 +59,11 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-def run(given: argparse.Namespace) -> int:
+def run(given: argparse.Namespace) -> None:
     """Score, and say what came out."""
+    from daskml_dist.batch import score
+    from daskml_dist.cli.clusters import connected
+
     began = time.monotonic()
     shown = not given.quiet and sys.stderr.isatty()
     with connected(given.workers, given.scheduler, given.memory_limit):
@@ -82,7 +84,6 @@ def run(given: argparse.Namespace) -> int:
         print(file=sys.stderr)
     if not given.quiet:
         _say(report, time.monotonic() - began)
-    return 0
 
 
 def _tell(rows: int, left: int) -> None:
@@ -99,6 +100,6 @@ def _say(report: Report, seconds: float) -> None:
     if report.drift is None:
         print("drift   unknown: the model was registered without data")
     elif report.drifted:
-        print(f"drift   {listed(report.drifted)}: unlike the training data")
+        print(f"drift   {', '.join(report.drifted)}: unlike the training data")
     else:
         print("drift   none")

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from daskml_dist.dashboard.looks import Ask, Looks
-from daskml_dist.dashboard.screen import screen
+if TYPE_CHECKING:
+    from daskml_dist.dashboard.looks import Ask
 
 _HOME = "\x1b[H\x1b[J"
 _ANSWER = 2.0  # seconds within which the gateway tells its state
@@ -65,6 +65,9 @@ def watch(
     times : how often; None for no end. A look that is not shown comes first: rates are between two.
     sleep : waits.
     """
+    from daskml_dist.dashboard.looks import Looks
+    from daskml_dist.dashboard.screen import screen
+
     looks, clear = Looks(), _HOME if out.isatty() else ""
     looks.look(ask)
     while times is None or looks.count <= times:

@@ -33,6 +33,7 @@ def card_of(model: edge.Model, name: str, number: int, lineage: Mapping[str, Any
     if model.link == "decision":
         limits.append("It gives labels and no probabilities.")
     return {
+        **lineage,
         "model": name,
         "version": number,
         "task": model.task,
@@ -42,7 +43,6 @@ def card_of(model: edge.Model, name: str, number: int, lineage: Mapping[str, Any
         "columns": columns,
         "personal": [column.name for column in model.columns if column.personal],
         "limits": limits,
-        **lineage,
     }
 
 

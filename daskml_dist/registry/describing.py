@@ -75,7 +75,7 @@ def describe(X: Any, y: Any, features: Sequence[str], scheduler: Any = None) -> 
         There are no rows, or not as many features as the model has.
     """
     look = partial(_look, max(1, min(_SAMPLE_ROWS, _SAMPLE_BYTES // (8 * len(features)))))
-    return _joined(by_chunk(X, y, len(features), look, scheduler), features)
+    return _joined(by_chunk(X, y, features, look, scheduler), features)
 
 
 def fingerprint_of(parts: Sequence[_Part], features: Sequence[str]) -> str:
@@ -95,7 +95,9 @@ def fingerprint_of(parts: Sequence[_Part], features: Sequence[str]) -> str:
 def reference_arrays(model: edge.Model, found: Described) -> dict[str, AnyArray]:
     """The content of reference.safetensors: "means", "golden.X", "golden.margin", "drift.*"."""
     at = np.unique(np.linspace(0, len(found.sample) - 1, min(GOLDEN, len(found.sample))).astype(np.intp))
-    golden = np.ascontiguousarray(found.sample[at])
+    golden = found.sample[at].copy()
+    personal = np.array([column.personal for column in model.columns for _ in column.outputs])
+    golden[:, personal] = found.means[personal]  # whoever reads the version learns nothing of a person
     arrays = {"means": found.means, "golden.X": golden, "golden.margin": model.margin(golden)}
     seen = drift.reference(found.sample, model.features, scores=model.watched(model.margin(found.sample)))
     return arrays | {f"drift.{key}": array for key, array in seen.to_arrays().items()}

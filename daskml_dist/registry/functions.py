@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dask
@@ -32,18 +32,26 @@ def answer_from(model: edge.Model) -> Answer:
 
 
 def by_chunk(
-    X: Any, y: Any, features: int, look: Callable[[Any, Any, int], Any], scheduler: Any = None
+    X: Any, y: Any, features: Sequence[str], look: Callable[[Any, Any, int], Any], scheduler: Any = None
 ) -> list[Any]:
     """What a function says of each chunk of the data, in order; lazy ones are read where they are.
 
     Parameters
     ----------
-    X, y : (n, features) and (n,), or y None.
+    X, y : (n, p) and (n,), or y None. features : the p names that the model knows.
     look : of the rows of a chunk, their targets or None, and the number of chunks.
     """
     table = inputs.read(X, y, y_required=False, multi_output=True)
-    if table.n_features != features:
-        raise InvalidData(f"data= has {table.n_features} features, and the model has {features}.")
+    if table.n_features != len(features):
+        raise InvalidData(f"data= has {table.n_features} features, and the model has {len(features)}.")
+    names = [] if table.feature_names is None else [str(name) for name in table.feature_names]
+    if set(names) & set(features) and names != list(
+        features
+    ):  # names of columns that became others say nothing
+        odd = next(name for name, own in zip(names, features, strict=True) if name != own)
+        raise InvalidData(
+            f"data= has other columns than the model, or in another order: {odd!r} is not in its place."
+        )
     if not table.lazy:
         return [look(table.X, table.y, 1)]
     pieces = table.X.to_delayed().ravel()

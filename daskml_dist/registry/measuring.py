@@ -89,7 +89,7 @@ def change_of(first: edge.Model, second: edge.Model, X: Any, y: Any = None, sche
         There are no rows, or other features, or the target has labels that the models do not know.
     """
     whole = _Sums()
-    for part in by_chunk(X, y, len(first.features), partial(_look, first, second), scheduler):
+    for part in by_chunk(X, y, first.features, partial(_look, first, second), scheduler):
         whole.add(part)
     if whole.rows == 0:
         raise InvalidData("data= has no rows to measure a change on.")

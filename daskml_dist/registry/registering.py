@@ -102,7 +102,7 @@ def _lineage(model: Any, asked: Asked, found: Described | None, by: str) -> dict
     data = None
     if found is not None:
         data = {"rows": found.rows, "fingerprint": found.fingerprint, "target": found.target}
-    lineage: dict[str, Any] = {
+    own: dict[str, Any] = {
         "registered_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "by": by,
         "estimator": None
@@ -114,8 +114,13 @@ def _lineage(model: Any, asked: Asked, found: Described | None, by: str) -> dict
         "parent": asked.parent,
         "notes": asked.notes,
         "versions": versions(),
-        "given": dict(asked.lineage or {}),
     }
+    given = dict(asked.lineage or {})
+    if taken := sorted(own.keys() & given.keys()):
+        raise UnsupportedParameter(
+            f"lineage= has {', '.join(map(repr, taken))}, which the registry fills in itself."
+        )
+    lineage = own | given
     try:
         dumps(lineage)
     except (TypeError, ValueError) as error:

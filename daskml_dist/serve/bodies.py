@@ -52,7 +52,7 @@ def read_head(scope: Message) -> Head:
                 raise Refused(400, "two Authorization headers", "headers")
             authorization = value
         elif name == b"content-length":
-            length = _whole(value, "Content-Length")
+            length = int(value)  # the parser has refused what is no number
         elif name == b"inference-header-content-length":
             if json_length is not None:
                 raise Refused(400, "two Inference-Header-Content-Length headers", "headers")

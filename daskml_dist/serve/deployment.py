@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from daskml_dist.errors import DaskmlDistError
-from daskml_dist.serve.access import Access, DeploymentUnreachable
+from daskml_dist.serve.access import ADMIN, Access
 from daskml_dist.serve.options import home
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ class Deployment:
     token : for requests; None where one was made before, which is not kept.
     """
 
-    def __init__(self, name: str, url: str, token: str | None, access: Access) -> None:
-        self.name, self.url, self.token, self._access = name, url, token, access
+    def __init__(self, name: str, url: str, token: str | None, folder: Path) -> None:
+        self.name, self.url, self.token = name, url, token
+        self._folder, self._access = folder, Access.of(name, folder)
 
     def status(self) -> dict[str, Any]:
         """What is served, by whom, how fast, and what went wrong."""
@@ -68,11 +69,7 @@ class Deployment:
         """End gateway and replicas, and wait until the gateway is gone."""
         self._access.ask("POST", "/stop")
         end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            try:
-                self._access.ask("GET", "/status", timeout=2.0)
-            except (DeploymentUnreachable, DaskmlDistError):
-                return
+        while (self._folder / ADMIN).exists() and time.monotonic() < end:  # the last that a gateway removes
             time.sleep(0.1)
 
     def __repr__(self) -> str:
@@ -119,14 +116,12 @@ def deploy(
         workers = len(on.scheduler_info(n_workers=-1)["workers"])
         command += ["--no-local", "--admin-host", host, "--agents", str(workers)]
         _warn_of_plain_dask(on)
-    told, started = _start(command, on)
-    where = Path(told["folder"])
-    access = Access.of(told["model"], where)
-    return Deployment(told["model"], told["url"], told.get("token") or started.get("token"), access)
+    told = _start(command, on)
+    return Deployment(told["model"], told["url"], told.get("token"), Path(told["folder"]))
 
 
-def _start(command: list[str], on: Client | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Start the gateway, agents as soon as it listens; what it told when ready, and when listening."""
+def _start(command: list[str], on: Client | None) -> dict[str, Any]:
+    """Start the gateway, and agents as soon as it listens; what it tells when it is ready."""
     log = home() / "gateway.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(log, "ab") as errors:
@@ -154,7 +149,7 @@ def _start(command: list[str], on: Client | None) -> tuple[dict[str, Any], dict[
         lines = log.read_text(errors="replace").strip().splitlines()
         raise DeploymentFailed(lines[-1] if lines else "the gateway ended before it was ready")
     process.returncode = 0  # it is nobody's child; that it still runs is no reason to warn
-    return ready, listening
+    return ready
 
 
 def _line(text: str) -> dict[str, Any] | None:

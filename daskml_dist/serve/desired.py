@@ -60,9 +60,9 @@ class Desired:
         """The version that is served, or was last."""
         return self.history[-1] if self.history else None
 
-    def tell(self, what: str, **facts: Any) -> None:
+    def tell(self, what: str, facts: Mapping[str, Any] | None = None) -> None:
         """Write down what happened."""
-        self.events = [*self.events[-_EVENTS + 1 :], {"at": time.time(), "what": what, **facts}]
+        self.events = [*self.events[-_EVENTS + 1 :], {"at": time.time(), "what": what, **(facts or {})}]
 
     def save(self, path: Path) -> None:
         """Write it, entirely or not at all."""

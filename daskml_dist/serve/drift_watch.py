@@ -8,6 +8,7 @@ from typing import Any, final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from daskml_dist import drift
 from daskml_dist.errors import InvalidData
@@ -18,13 +19,11 @@ from daskml_dist.serve.upstream import Lost
 from daskml_dist.types import AnyArray
 
 INTERVAL = 5.0
-LEAST = 1000
-"""Rows of a window."""
 
 
 @final
 class DriftWatch:
-    """Asks replicas for their counts every few seconds, and judges windows of a thousand rows and more.
+    """Asks replicas for their counts every few seconds, and tells the figures what windows of them say.
 
     Parameters
     ----------
@@ -34,61 +33,57 @@ class DriftWatch:
 
     def __init__(self, app: GatewayApp, desired: Desired) -> None:
         self._app, self._desired = app, desired
-        self._references: dict[str, drift.Reference | None] = {}
-        self._last: dict[
-            tuple[str, int], AnyArray
-        ] = {}  # a replica at a port: its counts begin anew elsewhere
-        self._window: dict[str, AnyArray] = {}
-        self._judged: dict[str, list[dict[str, Any]]] = {}
+        self._windows: dict[str, drift.Window | None] = {}
+        self._last: dict[tuple[str, int], AnyArray] = {}  # by id and port: a replica elsewhere begins anew
 
     async def run(self) -> None:
         """Watch until it is cancelled."""
+        request = self._app.request_of("GET", f"/v2/models/{self._app.model}/drift")
         while True:
             await asyncio.sleep(INTERVAL)
             for target in list(self._app.router.targets.values()):
                 if not target.healthy:
                     continue
-                path = f"/v2/models/{self._app.model}/drift"
                 try:
-                    answer = await self._app.pool.ask(target, self._app.request_of("GET", path), 1.0)
+                    answer = await self._app.pool.ask(target, request, 1.0)
                 except Lost:
                     continue
                 if answer.status == 200 and (counts := orjson.loads(answer.body)["counts"]) is not None:
                     self._add(target.version, (target.id, target.port), np.array(counts, dtype=np.int64))
-            self._app.figures.drift = [told for judged in self._judged.values() for told in judged]
+            self._app.figures.drift = self._told()
 
     def _add(self, version: str, key: tuple[str, int], counts: AnyArray) -> None:
-        reference = self._reference(version)
-        if reference is None or counts.shape != reference.counts.shape:
+        window = self._window(version)
+        if window is None:
             return
-        fresh = counts - self._last.get(key, 0)
+        fresh: NDArray[np.int64] = counts - self._last.get(key, 0)
         self._last[key] = counts
-        window: AnyArray = self._window.get(version, 0) + fresh
-        if int(window[0].sum()) < LEAST:
-            self._window[version] = window
-            return
-        self._window.pop(version, None)
         try:
-            judgements = drift.judge(reference, window)
-        except InvalidData:
-            return
-        self._judged[version] = [
-            {
-                "version": version,
-                "column": j.column,
-                "psi": j.psi,
-                "rows": j.rows,
-                "threshold": j.threshold,
-                "drifted": j.drifted,
-            }
-            for j in judgements
-        ]
+            window.add(fresh)
+        except InvalidData:  # the replica has another reference than the version's directory
+            self._windows[version] = None
 
-    def _reference(self, version: str) -> drift.Reference | None:
-        if version not in self._references:
+    def _window(self, version: str) -> drift.Window | None:
+        if version not in self._windows:
             directory = self._desired.directories.get(version)
             try:
-                self._references[version] = Served(Path(directory)).reference if directory else None
+                reference = Served(Path(directory)).reference if directory else None
             except (OSError, ValueError):
-                self._references[version] = None
-        return self._references[version]
+                reference = None
+            self._windows[version] = None if reference is None else drift.Window(reference)
+        return self._windows[version]
+
+    def _told(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "version": version,
+                "column": judged.column,
+                "psi": judged.psi,
+                "rows": judged.rows,
+                "threshold": judged.threshold,
+                "drifted": judged.drifted,
+            }
+            for version, window in self._windows.items()
+            if window is not None and version in self._desired.counts
+            for judged in window.judgements
+        ]

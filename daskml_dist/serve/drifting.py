@@ -1,7 +1,8 @@
-"""The rows of a replica counted in the bins of its model's reference, many at a time."""
+"""The rows of a replica: counted, and in the bins of its model's reference, many at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -18,29 +19,34 @@ class Drift:
 
     Parameters
     ----------
-    reference : None where the model has none; then nothing is counted.
+    reference : None where the model has none; then rows are counted, and in no bins.
+    watched : the scores that drift is counted on, from margins.
     """
 
-    def __init__(self, reference: Reference | None) -> None:
+    def __init__(
+        self, reference: Reference | None, watched: Callable[[FloatArray], FloatArray | None]
+    ) -> None:
         self._counter = None if reference is None else Counter(reference)
         self._scored = reference is not None and reference.scores > 0
+        self._watched = watched
         self._total: AnyArray | None = None
-        self._rows: list[FloatArray] = []
-        self._scores: list[AnyArray] = []
-        self._waiting = 0
+        self._waiting: list[tuple[FloatArray, FloatArray]] = []
+        self._number = 0
+        self.rows, self._score_sum = 0, 0.0
 
-    def add(self, X: FloatArray, scores: AnyArray | None) -> None:
-        """Count (n, p) features, and their scores where the reference has them."""
-        if self._counter is None:
-            return
-        if self._scored:
-            if scores is None:
-                return
-            self._scores.append(scores)
-        self._rows.append(X)
-        self._waiting += len(X)
-        if self._waiting >= _TOGETHER:
+    def add(self, X: FloatArray, margin: FloatArray) -> None:
+        """Count (n, p) features and their (n, k) margins; both are kept until 256 rows are together."""
+        self._waiting.append((X, margin))
+        n = len(X)
+        self.rows += n
+        self._number += n
+        if self._number >= _TOGETHER:
             self._count()
+
+    def score_sum(self) -> float:
+        """Sum of the last score over all rows."""
+        self._count()
+        return self._score_sum
 
     def counts(self) -> list[list[int]] | None:
         """Rows in each cell, (columns, cells); None without a reference."""
@@ -53,8 +59,12 @@ class Drift:
         return counted
 
     def _count(self) -> None:
-        if self._rows and self._counter is not None:
-            self._counter.add(
-                np.concatenate(self._rows), np.concatenate(self._scores) if self._scored else None
-            )
-        self._rows, self._scores, self._waiting = [], [], 0
+        if not self._waiting:
+            return
+        rows, margins = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))
+        self._waiting, self._number = [], 0
+        scores = self._watched(margins)
+        if scores is not None:
+            self._score_sum += float(scores.reshape(len(scores), -1)[:, -1].sum())
+        if self._counter is not None:
+            self._counter.add(rows, scores if self._scored else None)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from daskml_dist.serve.drifting import Drift
 from daskml_dist.serve.labels import Labels
 
 _LABELS = ["model", "version"]
@@ -73,23 +74,21 @@ class ReplicaFigures(Collector):
     model, version : the labels of all of them.
     columns : whose names may be labels; others are counted without a name.
     loaded_at : Unix time.
-    labels : that were reported back.
+    labels : that were reported back. drift : the rows that came.
     """
 
     def __init__(
-        self, model: str, version: str, columns: Sequence[str], loaded_at: float, labels: Labels
+        self, model: str, version: str, columns: Sequence[str], loaded_at: float, labels: Labels, drift: Drift
     ) -> None:
         self._labels = [model, version]
         self._columns = frozenset(columns)
         self._loaded_at = loaded_at
         self.requests: Counter[int] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
-        self.rows = 0
         self.inflight = 0
         self.request_seconds = Seconds()
         self.predict_seconds = Seconds()
-        self.score_sum = 0.0
-        self._labels_back = labels
+        self._labels_back, self._drift = labels, drift
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -116,21 +115,9 @@ class ReplicaFigures(Collector):
             for key, count in counts.items():
                 counter.add_metric([*self._labels, *key], count)
             yield counter
-        rows, right, log_loss, error, squared = self._labels_back.totals().tolist()
-        for name, help_text, value in (
-            ("daskml_rows", "Rows answered.", self.rows),
-            (
-                "daskml_score_sum",
-                "Sum of the last probability, or of the prediction; divide by rows.",
-                self.score_sum,
-            ),
-            ("daskml_feedback_rows", "Labels that were reported back.", rows),
-            ("daskml_feedback_right", "Of these, labels that were the most probable.", right),
-            ("daskml_feedback_log_loss_sum", "Sum of -log(probability of the label).", log_loss),
-            ("daskml_feedback_error_sum", "Sum of prediction - label.", error),
-            ("daskml_feedback_squared_error_sum", "Sum of its square.", squared),
-        ):
-            yield self._single(CounterMetricFamily(name, help_text, labels=_LABELS), value)
+        yield from (
+            self._single(CounterMetricFamily(*told, labels=_LABELS), value) for told, value in self._sums()
+        )
         for name, help_text, value in (
             ("daskml_inflight", "Requests being answered.", self.inflight),
             ("daskml_replica_up", "Replicas that answer.", 1.0),
@@ -144,6 +131,18 @@ class ReplicaFigures(Collector):
             histogram = HistogramMetricFamily(name, help_text, labels=_LABELS)
             histogram.add_metric(self._labels, buckets=seconds.buckets(), sum_value=seconds.total)
             yield histogram
+
+    def _sums(self) -> Iterator[tuple[tuple[str, str], float]]:
+        """Name and help of what only grows, and how far it has."""
+        rows, right, log_loss, error, squared = self._labels_back.totals().tolist()
+        yield ("daskml_rows", "Rows answered."), self._drift.rows
+        score = "Sum of the last score that drift is counted on; divide by rows."
+        yield ("daskml_score_sum", score), self._drift.score_sum()
+        yield ("daskml_feedback_rows", "Labels that were reported back."), rows
+        yield ("daskml_feedback_right", "Of these, labels that were the most probable."), right
+        yield ("daskml_feedback_log_loss_sum", "Sum of -log(probability of the label)."), log_loss
+        yield ("daskml_feedback_error_sum", "Sum of prediction - label."), error
+        yield ("daskml_feedback_squared_error_sum", "Sum of its square."), squared
 
     def _single(self, family: CounterMetricFamily | GaugeMetricFamily, value: float) -> Metric:
         family.add_metric(self._labels, value)

@@ -160,7 +160,7 @@ class _Gateway:
         while not ended.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {ended}:
-                task.result()  # raises what ended it
+                await task  # raises what ended it
         beginning.cancel()
 
     async def _shut_down(self, servers: list[uvicorn.Server], tasks: list[asyncio.Task[Any]]) -> None:
@@ -172,7 +172,7 @@ class _Gateway:
         await asyncio.wait(tasks[1:2], timeout=2.0)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=5.0)
         if self._agent is not None:
             await asyncio.to_thread(self._agent.stop)
         self._pool.close()

@@ -10,6 +10,7 @@ import asyncio
 import random
 import re
 import time
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, final
 
 import orjson
@@ -277,8 +278,12 @@ class GatewayApp:
         asked = [
             self.pool.ask(target, request, 1.0) for target in self.router.targets.values() if target.healthy
         ]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        return [answer.body for answer in answers if isinstance(answer, Answer) and answer.status == 200]
+        bodies = []
+        for coming in asyncio.as_completed(asked):
+            with suppress(Lost):
+                answer = await coming
+                bodies += [answer.body] if answer.status == 200 else []
+        return bodies
 
     def request_of(self, method: str, path: str) -> bytes:
         """A request without a body to a replica, for whoever looks after it."""

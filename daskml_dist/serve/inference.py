@@ -166,7 +166,10 @@ def answer(
     Refused
         400 for an output that the model has not, 422 where a prediction is not finite.
     """
-    outputs = dict(answers) if wanted is None else {name: answers[name] for name in wanted if name in answers}
+    if wanted is None:
+        outputs = answers if not explain else dict(answers)
+    else:
+        outputs = {name: answers[name] for name in wanted if name in answers}
     for name, values in outputs.items():
         if values.dtype.kind == "f" and not _finite(values):
             raise Refused(422, f"the {name} of a row is not finite: its columns are too large", "finite")

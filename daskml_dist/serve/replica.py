@@ -146,7 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def _watch_lease(app: ReplicaApp, server: uvicorn.Server, lease: float) -> None:
-    while time.monotonic() - app.renewed < lease:
+    while time.perf_counter() - app.renewed < lease:
         await asyncio.sleep(min(1.0, lease / 4))
     print(f"nobody has asked for {lease:g} s; this replica ends", file=sys.stderr, flush=True)
     server.should_exit = True

@@ -52,11 +52,13 @@ class ReplicaApp:
         self.limits = limits
         self.labels = Labels(served.labels)
         columns = [*served.column_names, *served.features, inference.ENCODED]
-        self.figures = ReplicaFigures(served.name, served.version, columns, time.time(), self.labels)
-        self.drift = Drift(served.reference)
+        self.drift = Drift(served.reference, served.model.watched)
+        self.figures = ReplicaFigures(
+            served.name, served.version, columns, time.time(), self.labels, self.drift
+        )
         self.ready = False
         self.draining = False
-        self.renewed = time.monotonic()
+        self.renewed = time.perf_counter()
         self._expected = None if token is None else b"Bearer " + token.encode()
         self._encoded = inference.ENCODED not in served.column_names
         model = f"/v2/models/{served.name}"
@@ -110,7 +112,7 @@ class ReplicaApp:
         """
         if self._expected is not None and not hmac.compare_digest(head.authorization, self._expected):
             raise Refused(401, "a token is needed: Authorization: Bearer TOKEN", "token")
-        self.renewed = time.monotonic()
+        self.renewed = time.perf_counter()
 
     def infer(self, body: bytes, json_length: int | None) -> tuple[bytes, int | None]:
         """The answer to a body, and the length of its JSON where binary tensors follow.
@@ -126,8 +128,7 @@ class ReplicaApp:
             plain = inference.plain(document, body, len(served.features), self.limits)
             if plain is not None and self._encoded:
                 identity, X = plain
-                outputs = self.predict(X, None, False)
-                return inference.write_plain(self._prefix, identity, outputs), None
+                return inference.write_plain(self._prefix, identity, self.predict(X, None, False)), None
         asked = inference.read(body, json_length, self.limits, document)
         X = inference.features(served, asked)
         return inference.write(self._prefix, asked, self.predict(X, asked.outputs, asked.explain))
@@ -135,15 +136,10 @@ class ReplicaApp:
     def predict(self, X: FloatArray, wanted: list[str] | None, explain: bool) -> dict[str, AnyArray]:
         """The outputs for (n, p) features, counted."""
         began = time.perf_counter()
-        answers = self.served.answers(self.served.margin(X))
-        outputs = inference.answer(self.served, wanted, explain, X, answers)
+        margin = self.served.margin(X)
+        outputs = inference.answer(self.served, wanted, explain, X, self.served.answers(margin))
         self.figures.predict_seconds.add(time.perf_counter() - began)
-        self.figures.rows += len(X)
-        scores = self.served.scores(answers)
-        if scores is not None:
-            last = scores if scores.ndim == 1 else scores[:, -1]
-            self.figures.score_sum += last.item() if last.size == 1 else float(last.sum())
-        self.drift.add(X, scores)
+        self.drift.add(X, margin)
         return outputs
 
     def refused(self, refused: Refused) -> tuple[int, bytes, Headers]:

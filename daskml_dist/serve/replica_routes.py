@@ -137,7 +137,7 @@ class _Answers:
         text, _ = inference.write(b'{"model_name":%b,"model_version":%b' % self._names(), asked, outputs)
         extra = {
             "features": served.features,
-            "explanations": served.explanations(outputs[inference.CONTRIBUTION]),
+            "explanations": served.explanations(X, outputs[inference.CONTRIBUTION]),
         }
         return Response(text[:-1] + b"," + orjson.dumps(extra)[1:], media_type="application/json")
 

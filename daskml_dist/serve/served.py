@@ -10,9 +10,9 @@ from typing import Any, final
 import numpy as np
 
 from daskml_dist import drift, edge
+from daskml_dist.explanation import sentence
 from daskml_dist.serve import tensors
 from daskml_dist.serve.refusals import Refused
-from daskml_dist.serve.sentences import sentence
 from daskml_dist.types import AnyArray, FloatArray
 
 PREDICTION, PROBABILITY = "prediction", "probability"
@@ -84,14 +84,6 @@ class Served:
             answers[PROBABILITY] = self.model.probabilities(margin)
         return answers
 
-    def scores(self, answers: dict[str, AnyArray]) -> AnyArray | None:
-        """What the drift of answers is counted on: probabilities, of two only the second, or predicted
-        numbers.
-        """
-        if (chance := answers.get(PROBABILITY)) is not None:
-            return chance[:, 1] if chance.shape[1] == 2 else chance
-        return answers[PREDICTION] if self.model.classes is None else None
-
     def contributions(self, X: FloatArray) -> FloatArray:
         """(n, k, p): what each feature adds to a margin, compared with its mean.
 
@@ -112,11 +104,9 @@ class Served:
         except edge.InvalidModel as error:
             raise Refused(422, str(error), "explain") from None
 
-    def explanations(self, contributions: FloatArray) -> list[str]:
-        """A sentence for each row of (n, k, p) contributions, about the margin of its last class or
-        target.
-        """
-        return [sentence(self.features, row[-1]) for row in contributions]
+    def explanations(self, X: FloatArray, contributions: FloatArray) -> list[str]:
+        """A sentence for each of (n, p) features with (n, k, p) contributions."""
+        return [sentence(self.model, x, parts) for x, parts in zip(X, contributions, strict=True)]
 
     def metadata(self) -> dict[str, Any]:
         """What ``GET /v2/models/NAME`` says: raw columns, and as a parameter the encoded features."""

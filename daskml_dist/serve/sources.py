@@ -48,14 +48,17 @@ class RegistrySource:
         self._registry = Registry(url) if url is not None else Registry()
 
     def find(self, spec: str) -> Found:
+        """The version, brought here and verified; raises where there is none."""
         version = self._registry.version(spec)
         directory = self._registry.local(f"{version.name}/{version.number}")
         return Found(version.name, str(version.number), str(directory))
 
     def number(self, spec: str) -> str:
+        """Its number alone."""
         return str(self._registry.version(spec).number)
 
     def rolled_back(self, spec: str, version: str) -> str:
+        """Move the alias back from a version; returns what it stands for then."""
         name, at, alias = spec.partition("@")
         if at and self.number(spec) == version:
             self._registry.rollback(name, alias=alias)
@@ -70,6 +73,7 @@ class DirectorySource:
         self._seen: dict[str, Found] = {}
 
     def find(self, spec: str) -> Found:
+        """The version, brought here and verified; raises where there is none."""
         if spec in self._seen:
             return self._seen[spec]
         directory = Path(spec).resolve()
@@ -81,9 +85,11 @@ class DirectorySource:
         return found
 
     def number(self, spec: str) -> str:
+        """Its number alone."""
         return self.find(spec).version
 
     def rolled_back(self, spec: str, version: str) -> str:
+        """Move the alias back from a version; returns what it stands for then."""
         return self.number(spec)
 
 

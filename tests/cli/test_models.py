@@ -59,7 +59,7 @@ def test_from_a_file_to_an_answer(people: tuple[Path, pd.DataFrame], tmp_path: P
     np.testing.assert_allclose(found.predict_proba(found.encode(columns)), wanted, rtol=1e-12)
     assert [column.name for column in found.columns if column.personal] == ["age", "sex"]
     card = json.loads((Path(Registry(place).local("people")) / "card.json").read_text())
-    assert card["given"]["target"] == "ill" and 0.5 < card["metrics"]["accuracy"] <= 1.0
+    assert card["encoding"]["target"] == "ill" and 0.5 < card["metrics"]["accuracy"] <= 1.0
     assert card["data"]["rows"] + round(0.2 * 400) == pytest.approx(400, abs=40)
     assert set(found.reference) >= {"means", "golden.X"}
 

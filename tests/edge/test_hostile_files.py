@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
 import os
 import pickle
+import random
 import shutil
 import struct
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,8 @@ FORGED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no classes": answer(classes=None),
     "wide labels": answer(label_dtype="<U999999999"),
     "labels that are code": answer(label_dtype="os.system"),
+    "labels that are too long": answer(classes=["a"] * 30_000, label_dtype="<U9999"),
+    "nested labels": answer(classes=[["a", "b"], ["b", "c"], ["c", "d"]], label_dtype="|O"),
     "raw labels": answer(label_dtype="|V1000000000"),
     "labels of another kind": answer(label_dtype="<i4"),
     "doubled columns": answer(columns=[COLUMNS[0]] * 3, features=["x0"] * 3),
@@ -209,6 +213,51 @@ def test_a_name_that_leads_elsewhere_is_refused(place: Path, name: str) -> None:
     facts = {"bytes": 3, "sha256": hashlib.sha256(b"{}\n").hexdigest()}
     seal(place, lambda manifest: manifest["files"].update({name: facts}))
     assert "which no model has" in refused(place)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"name": "a\r\nb"}, {"name": ["a"]}, {"name": "../a"}, {"version": "1\n"}]
+)
+def test_a_name_that_would_leave_a_header_is_refused(place: Path, changes: dict[str, Any]) -> None:
+    seal(place, lambda manifest: manifest.update(changes))
+    assert "not the manifest" in refused(place)
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in a JSON document."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from paths(item, (*path, key))
+
+
+ODD = [None, True, 0, -1, 1 << 70, 1e308, "", "a", "\ud800", [], {}, [[]], {"a": 1}, ["x"] * 9, "U99999999"]
+
+
+@pytest.mark.parametrize("name", ["model.json", "manifest.json"])
+def test_any_value_in_any_place_is_taken_or_refused(place: Path, name: str) -> None:
+    original, dice = json.loads((place / name).read_text()), random.Random(0)
+    everywhere = [path for path in paths(original) if path and path[:2] != ("attributes", "history_")]
+    for _ in range(400):
+        *way, last = dice.choice(everywhere)
+        told = copy.deepcopy(original)
+        inner = told
+        for key in way:
+            inner = inner[key]
+        inner[last] = dice.choice(ODD)
+        text = json.dumps(told)
+        (place / name).write_text(text)
+        if name == "model.json":
+            seal(place)
+        else:
+            blank = text.replace(str(told.get("sha256")), "0" * 64, 1).encode()
+            digest = hashlib.sha256(blank).hexdigest()
+            (place / name).write_bytes(blank.replace(b"0" * 64, digest.encode(), 1))
+        try:
+            model = edge.load(place, most=16 << 20)
+        except edge.InvalidModel:
+            continue
+        model.predict(X)
 
 
 SIZES = [1 << 62, -1, 1.5, True, "10", None, [10]]

@@ -140,7 +140,7 @@ def test_a_compressed_version_knows_its_parent(store: Registry, X: AnyArray, y: 
     assert isinstance(smaller, Compressed) and "bytes of weights" in str(smaller)
     version = store.register(smaller, "claims", data=X, target=y, metrics={"accuracy": 0.9})
     assert version.lineage["parent"] == "claims/1" and version.number == 2
-    assert version.lineage["given"]["compression"]["change"] == smaller.report["change"]
+    assert version.lineage["compression"]["change"] == smaller.report["change"]
     assert np.array_equal(store.load("claims").predict(X), model.predict(X))
     with pytest.raises(Exception, match="without its estimator"):
         store.estimator("claims")

@@ -131,3 +131,18 @@ def test_an_object_store_that_dies_on_the_way(
     assert [version.number for version in store.versions("claims")] == [1]
     assert store.version("claims@champion").number == 1
     assert store.register(model, "claims", alias="champion").number == 3
+
+
+def test_writers_of_an_object_store_at_once(model: Any) -> None:
+    import uuid
+    from concurrent.futures import ThreadPoolExecutor
+
+    url = f"memory://tests/{uuid.uuid4().hex}"
+
+    def add(_: int) -> int:
+        return Registry(url).register(model, "claims", alias="champion").number
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(add, range(16)))
+    assert sorted(found) == list(range(1, 17))
+    assert sorted(event.version for event in Registry(url).history("claims")) == sorted(found)

@@ -20,7 +20,7 @@ import pytest
 from daskml_dist import drift, edge
 from daskml_dist.errors import InvalidData, UnsupportedParameter
 from daskml_dist.linear_model import LogisticRegression, Ridge
-from daskml_dist.registry import NotRegistered, Registry, create_key, parse
+from daskml_dist.registry import NotRegistered, Registry, compress, create_key, parse
 from daskml_dist.registry.names import BadName
 from daskml_dist.types import AnyArray
 
@@ -147,6 +147,25 @@ def test_lazy_data_give_the_same(store: Registry, model: Any, X: AnyArray, y: An
     assert store.load("frame").features == list("abcd")
 
 
+def test_columns_in_another_order_are_refused(store: Registry, X: AnyArray, y: AnyArray) -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = LogisticRegression(verbose=0).fit(frame, y)
+    with pytest.raises(InvalidData, match="'b' is not in its place"):
+        store.register(model, "claims", data=frame[["b", "a", "c", "d"]])
+
+
+@pytest.mark.slow
+def test_a_cluster_describes_the_data(
+    store: Registry, model: Any, X: AnyArray, y: AnyArray, client: Any
+) -> None:
+    lazy = da.from_array(X, chunks=(70, 4)), da.from_array(y, chunks=70)
+    version = store.register(model, "cluster", data=lazy[0], target=lazy[1])
+    with client.as_current():
+        assert version.lineage["data"]["rows"] == 200
+    smaller = compress(version, data=lazy[0], target=lazy[1])
+    assert smaller.report["rows"] == 200
+
+
 def test_the_card_is_for_people(store: Registry, X: AnyArray) -> None:
     frame = pd.DataFrame(X, columns=["age", "name", "bmi", "a|b"])
     model = Ridge(alpha=2.0, verbose=0).fit(frame, X[:, 0])
@@ -173,7 +192,10 @@ def test_the_card_is_for_people(store: Registry, X: AnyArray) -> None:
         and card["data"]["rows"] == 200
         and card["metrics"]["r2 of"]["site b"] is None
     )
-    assert [column.name for column in store.load("claims").columns if column.personal] == ["name"]
+    found = store.load("claims")
+    assert [column.name for column in found.columns if column.personal] == ["name"]
+    golden = found.reference["golden.X"]
+    assert not set(golden[:, 1]) & set(X[:, 1]) and set(golden[:, 0]) <= set(X[:, 0])
 
 
 def test_categories_become_features(store: Registry) -> None:
@@ -207,6 +229,8 @@ def test_what_cannot_be_registered_is_said(store: Registry, model: Any, X: AnyAr
         store.register(model, "claims", data=X[:0])
     with pytest.raises(UnsupportedParameter, match="kept as JSON"):
         store.register(model, "claims", lineage={"model": model})
+    with pytest.raises(UnsupportedParameter, match="'by', which the registry fills in"):
+        store.register(model, "claims", lineage={"by": "me"})
     with pytest.raises(UnsupportedParameter, match="without data="):
         store.register(model, "claims", target=X[:, 0])
     assert store.models() == []

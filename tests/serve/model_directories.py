@@ -55,29 +55,35 @@ def write(
     margin = X[:4] @ coef.T + intercept + golden_error
     reference = drift.reference(X, features, scores=scores(X, coef, intercept, link)).to_arrays()
     contents = {
-        "model.json": json.dumps(
-            {
-                "format": "daskml_dist.model",
-                "format_version": 2,
-                "created_at": "2026-01-01T00:00:00+00:00",
-                "versions": {},
-                "class": "by.hand",
-                "parameters": {},
-                "attributes": {},
-                "answer": answer,
-            }
-        ).encode(),
+        "model.json": document(answer),
         "weights.safetensors": save({"answer.coef": coef, "answer.intercept": intercept}),
         "reference.safetensors": save(
             {"means": X.mean(axis=0), "golden.X": np.ascontiguousarray(X[:4]), "golden.margin": margin}
             | {f"drift.{key}": array for key, array in reference.items()}
         ),
     }
+    return placed(directory, contents, name, version)
+
+
+def placed(directory: Path, contents: dict[str, bytes], name: str, version: int) -> Path:
+    """The files and their manifest in a new directory."""
     directory.mkdir(parents=True)
     for file, content in contents.items():
         (directory / file).write_bytes(content)
     (directory / "manifest.json").write_bytes(manifest(contents, name, version))
     return directory
+
+
+def document(answer: dict[str, Any]) -> bytes:
+    """model.json, without the estimator itself."""
+    body: dict[str, Any] = {
+        "format": "daskml_dist.model",
+        "format_version": 2,
+        "created_at": "2026-01-01T00:00:00+00:00",
+    }
+    return json.dumps(
+        body | {"versions": {}, "class": "a", "parameters": {}, "attributes": {}, "answer": answer}
+    ).encode()
 
 
 def manifest(contents: dict[str, bytes], name: str, version: int) -> bytes:

@@ -238,7 +238,7 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DOCUMENT, st.sampled_from(["infer", "explain", "feedback"]))
 def test_no_document_is_a_fault_of_the_server(regression: Replica, document: Any, path: str) -> None:
     body = json.dumps(document).encode()

@@ -47,6 +47,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes
                 child.kill()
 
 
+@pytest.mark.serving
 def test_a_cluster_may_die(
     scheduler: tuple[str, list[subprocess.Popen[bytes]]],
     versions: Path,

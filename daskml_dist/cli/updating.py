@@ -1,0 +1,156 @@
+"""``daskml-dist update``: a registered model learns from a file, once, every so often, or when it changes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from daskml_dist.cli import option_types
+from daskml_dist.errors import DaskmlDistError, InvalidData
+
+DESCRIPTION = """Let a registered model learn from new rows.
+
+A share of the rows is held out. What has learned from the others becomes a new
+version; if its loss on the held-out rows is less than the champion's, by more
+than chance, the alias is moved to it, and servers of the alias roll to it."""
+EXAMPLES = """examples:
+  daskml-dist update claims new.parquet
+  daskml-dist update claims "incoming/*.csv" --watch --min-gain 0.001
+  daskml-dist update claims new.parquet --every 86400"""
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the command to those of ``daskml-dist``."""
+    parser = commands.add_parser(
+        "update",
+        usage="daskml-dist update NAME[@ALIAS] FILE [options]",
+        help="let a registered model learn from new rows",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="NAME[@ALIAS]", help="the model and its alias (champion)")
+    parser.add_argument("file", metavar="FILE", help="a path, pattern or URL")
+    parser.add_argument("--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or the user's own)")
+    parser.add_argument("--target", metavar="COLUMN", help="(as when it was registered)")
+    parser.add_argument("--weight", metavar="COLUMN", help="(as when it was registered)")
+    parser.add_argument(
+        "--how",
+        choices=("auto", "partial_fit", "warm_start", "refit"),
+        default="auto",
+        help="go on from the champion and forget slowly (partial_fit), start from it (warm_start), or from "
+        "nothing (refit); the first that the model can (auto)",
+    )
+    parser.add_argument(
+        "--test-size", type=_share, default=0.2, metavar="X", help="share that is held out (0.2)"
+    )
+    parser.add_argument(
+        "--seed", type=option_types.whole(0), default=0, metavar="N", help="of the held-out rows (0)"
+    )
+    parser.add_argument(
+        "--min-gain", type=float, default=0.0, metavar="X", help="least fall of the loss for a promotion (0)"
+    )
+    parser.add_argument(
+        "--confidence", type=_share, default=0.95, metavar="X", help="that it is no chance (0.95)"
+    )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--every", type=option_types.whole(1), metavar="SECONDS", help="do it again and again")
+    again.add_argument("--watch", action="store_true", help="do it again whenever FILE has changed")
+    parser.add_argument("--na-values", type=option_types.names, default=[], metavar="A,B", help="as of fit")
+    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
+    parser.add_argument(
+        "--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)"
+    )
+    option_types.add_machine(parser.add_argument_group("machine"))
+
+
+def run(given: argparse.Namespace) -> None:
+    """Update once; or until Ctrl-C, and then one failure is told and is not the end."""
+    from daskml_dist.cli.clusters import connected
+
+    with connected(given.workers, given.scheduler, given.memory_limit):
+        if given.every is None and not given.watch:
+            print(_once(given), flush=True)
+            return
+        seen: object = None
+        while True:
+            began = time.monotonic()
+            seen = _again(given, seen)
+            rest = 1.0 if given.watch else given.every - (time.monotonic() - began)
+            time.sleep(max(rest, 0.0))
+
+
+def _again(given: argparse.Namespace, seen: object) -> object:
+    """One round; what the files looked like before it."""
+    try:
+        found = _source(given).fingerprint()
+        if given.watch and found == seen:
+            return seen
+        print(f"{time.strftime('%F %T')}  {_once(given)}", flush=True)
+        return found
+    except (DaskmlDistError, OSError, ValueError) as error:
+        if str(error) != seen:  # a file that stays away is told once
+            print(f"{time.strftime('%F %T')}  error: {error}", file=sys.stderr, flush=True)
+        return str(error)
+
+
+def _once(given: argparse.Namespace) -> str:
+    """One update, in words."""
+    from daskml_dist.registry import Registry
+    from daskml_dist.update import update
+    from daskml_dist.update.files import rows_of
+
+    store = Registry(given.registry)
+    spec = given.model if "@" in given.model else f"{given.model}@champion"
+    version = store.version(spec)
+    told = dict(version.lineage.get("encoding") or {})
+    if told.get("exposure"):
+        raise InvalidData(
+            f"{spec} has an exposure ({told['exposure']}), with which update cannot compare yet"
+        )
+    target, weight = given.target or told.get("target"), given.weight or told.get("weight")
+    if target is None:
+        raise InvalidData(f"{spec} does not say what its target was: give --target COLUMN")
+    X, y, weights = rows_of(_source(given), version.load(), target, weight)
+    outcome = update(
+        spec,
+        X,
+        y,
+        sample_weight=weights,
+        registry=store,
+        how=given.how,
+        test_size=given.test_size,
+        random_state=given.seed,
+        confidence=given.confidence,
+        min_gain=given.min_gain,
+        lineage={"file": given.file, "encoding": {**told, "target": target, "weight": weight}},
+    )
+    fate = "promoted" if outcome.promoted else "registered"
+    return f"{outcome.version.spec} {fate}: {outcome.why}"
+
+
+def _source(given: argparse.Namespace) -> Any:
+    from daskml_dist.files import open_source
+    from daskml_dist.registry import Registry
+
+    model = Registry(given.registry).load(given.model if "@" in given.model else f"{given.model}@champion")
+    return open_source(
+        given.file,
+        [column.name for column in model.columns],
+        kind=given.format,
+        sep=given.sep,
+        na_values=tuple(given.na_values),
+        blocksize=given.blocksize,
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
+    return value
