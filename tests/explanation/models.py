@@ -27,5 +27,5 @@ def as_edge(model: Any, X: FloatArray, columns: Sequence[Column] | None = None) 
 def rows(n: int = 2000) -> tuple[FloatArray, FloatArray]:
     """Features of unequal weight, and margins."""
     rng = np.random.default_rng(SEED)
-    X = rng.normal(size=(n, 4)) * [1.0, 10.0, 0.1, 1.0] + [0.0, 40.0, 0.0, 3.0]
-    return X, X @ [1.0, 0.05, 3.0, 0.0] - 2.0 + 0.3 * rng.normal(size=n)
+    X = rng.normal(size=(n, 4)) * [1.0, 2.0, 0.5, 1.0] + [0.0, 1.0, 0.0, -1.0]
+    return X, X @ [1.0, 0.25, 0.6, 0.0] - 0.25 + 0.3 * rng.normal(size=n)

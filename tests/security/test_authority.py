@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
@@ -166,6 +167,21 @@ def test_bad_hosts(ours: Authority) -> None:
         ours.issue("a", HERE, days=0)
 
 
+def is_refused(address: str, security: Security | None) -> bool:
+    """Whether a client cannot connect.
+
+    What is left of it is collected here: Dask stops its loop then, which would wait for ever if the collector
+    happened to run while the next client starts.
+    """
+    try:
+        Client(address, security=security, timeout=2).close()
+    except (OSError, TypeError):
+        return True
+    finally:
+        gc.collect()
+    return False
+
+
 def test_a_dask_cluster_lets_in_who_has_a_certificate_of_its_authority(
     ours: Authority, theirs: Authority
 ) -> None:
@@ -176,6 +192,7 @@ def test_a_dask_cluster_lets_in_who_has_a_certificate_of_its_authority(
         assert cluster.scheduler_address.startswith("tls://")
         with Client(cluster.scheduler_address, security=security) as client:
             assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+        assert not is_refused(cluster.scheduler_address, security)
         plain = cluster.scheduler_address.replace("tls://", "tcp://")
         for address, other in [
             (plain, None),
@@ -183,7 +200,6 @@ def test_a_dask_cluster_lets_in_who_has_a_certificate_of_its_authority(
             (cluster.scheduler_address, theirs.dask()),
             (cluster.scheduler_address, Security(tls_ca_file=str(ours.certificate))),
         ]:
-            with pytest.raises((OSError, TypeError)):
-                Client(address, security=other, timeout=2)
+            assert is_refused(address, other)
         with Client(cluster.scheduler_address, security=security) as client:  # and it still works
             assert client.submit(sum, [1, 2]).result(timeout=30) == 3
