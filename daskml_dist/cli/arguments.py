@@ -88,17 +88,13 @@ def _add_fit(commands: Any) -> None:
 
 
 def _add_columns(group: Any) -> None:
+    names = option_types.names
     group.add_argument("--weight", metavar="COLUMN", help="weight of each row")
     group.add_argument(
         "--exposure", metavar="COLUMN", help="exposure of each row (poisson): its logarithm is added"
     )
     group.add_argument(
-        "--drop",
-        type=option_types.names,
-        action="extend",
-        default=[],
-        metavar="A,B",
-        help="columns that are no features",
+        "--drop", type=names, action="extend", default=[], metavar="A,B", help="columns that are no features"
     )
     group.add_argument(
         "--categories",
