@@ -180,7 +180,9 @@ class GatewayApp:
         end = began + self.limits.seconds
         tried: list[Target] = []
         for attempt in range(ATTEMPTS):
-            target = await self._target(tried, point, route.version, end)
+            target = self.router.choose(tried, point, route.version)
+            if target is None:
+                target = await self._target(tried, point, route.version, end)
             asked = self.pool.loop.time()
             timeout = min(self._patience.timeout(attempt), end - asked)
             target.outstanding += 1

@@ -118,14 +118,13 @@ class Router:
         checks are missed by a machine that is merely busy.
         """
         among = [t for t in self.targets.values() if not t.draining and version in (None, t.version)]
-        for usable in (
-            [t for t in among if not t.lost and t.misses < MISSES and t not in tried],
-            [t for t in among if not t.lost and t not in tried],
-            [t for t in among if not t.lost],
-        ):
-            if usable:
-                return self._least(self._weighed(usable, point) if self.weights else usable)
-        return None
+        usable = [t for t in among if not t.lost and t.misses < MISSES and t not in tried]
+        if not usable:
+            reached = [t for t in among if not t.lost]
+            usable = [t for t in reached if t not in tried] or reached
+        if not usable:
+            return None
+        return self._least(self._weighed(usable, point) if self.weights else usable)
 
     def _weighed(self, targets: list[Target], point: float) -> list[Target]:
         """Those of the version that the point falls to; all where it has none."""
