@@ -10,7 +10,6 @@ import pandas as pd
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from daskml_dist import edge
-from daskml_dist.cluster import single_threaded_blas
 from daskml_dist.types import AnyArray, FloatArray
 
 
@@ -41,13 +40,11 @@ class Answering:
 
     def predict(self, X: FloatArray) -> AnyArray:
         """(n,) labels or numbers, (n, targets) of several targets."""
-        with single_threaded_blas():
-            return np.asarray(self.model.predict(self._given(X)))
+        return np.asarray(self.model.predict(self._given(X)))
 
     def probabilities(self, X: FloatArray) -> FloatArray:
         """(n, c) probabilities."""
-        with single_threaded_blas():
-            return np.asarray(self.model.predict_proba(self._given(X)), dtype=np.float64)
+        return np.asarray(self.model.predict_proba(self._given(X)), dtype=np.float64)
 
     def response(self, X: FloatArray) -> FloatArray:
         """(n, k) what a curve is drawn of: numbers, or probabilities, or margins where there are none.
@@ -60,9 +57,8 @@ class Answering:
             found = self.probabilities(X)
             found = found[:, 1:] if found.shape[1] == 2 else found
         else:
-            with single_threaded_blas():
-                edges = isinstance(self.model, edge.Model)
-                found = self.model.margin(X) if edges else self.model.decision_function(self._given(X))
+            edges = isinstance(self.model, edge.Model)
+            found = self.model.margin(X) if edges else self.model.decision_function(self._given(X))
         found = np.asarray(found, dtype=np.float64)
         return found[:, None] if found.ndim == 1 else found
 

@@ -102,8 +102,8 @@ def test_the_bits_do_not_depend_on_the_backend(client: Client, name: str) -> Non
     model, y = MODELS[name]
     model.fit(X, y)
     chunked = da.from_array(X, chunks=(100, 4))
-    here = partial_dependence(model, chunked, [1], individual=30, scheduler="threads")
-    there = partial_dependence(model, chunked, [1], individual=30, scheduler=client)
+    here = partial_dependence(model, chunked, [1], grid_resolution=5, individual=30, scheduler="threads")
+    there = partial_dependence(model, chunked, [1], grid_resolution=5, individual=30, scheduler=client)
     for one, other in [
         (here.average, there.average),
         (here.individual, there.individual),
