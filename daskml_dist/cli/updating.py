@@ -36,6 +36,17 @@ def add_parsers(commands: Any) -> None:
     parser.add_argument("--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or the user's own)")
     parser.add_argument("--target", metavar="COLUMN", help="(as when it was registered)")
     parser.add_argument("--weight", metavar="COLUMN", help="(as when it was registered)")
+    _add_learning(parser)
+    parser.add_argument("--na-values", type=option_types.names, default=[], metavar="A,B", help="as of fit")
+    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
+    parser.add_argument(
+        "--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)"
+    )
+    option_types.add_machine(parser.add_argument_group("machine"))
+
+
+def _add_learning(parser: Any) -> None:
+    """How to learn, when to promote, and how often."""
     parser.add_argument(
         "--how",
         choices=("auto", "partial_fit", "warm_start", "refit"),
@@ -58,12 +69,6 @@ def add_parsers(commands: Any) -> None:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--every", type=option_types.whole(1), metavar="SECONDS", help="do it again and again")
     again.add_argument("--watch", action="store_true", help="do it again whenever FILE has changed")
-    parser.add_argument("--na-values", type=option_types.names, default=[], metavar="A,B", help="as of fit")
-    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
-    parser.add_argument(
-        "--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)"
-    )
-    option_types.add_machine(parser.add_argument_group("machine"))
 
 
 def run(given: argparse.Namespace) -> None:
