@@ -33,9 +33,14 @@ def features(model: edge.Model, frame: pd.DataFrame) -> FloatArray:
         raise InvalidData(str(error)) from error
 
 
+def several(model: edge.Model) -> bool:
+    """Whether it is a regression of several targets."""
+    return model.classes is None and model.targets > 1
+
+
 def named(model: edge.Model) -> list[str]:
     """The names of the columns of answers."""
-    names = [PREDICTION] if model.targets == 1 else [f"{PREDICTION}_{i}" for i in range(model.targets)]
+    names = [f"{PREDICTION}_{i}" for i in range(model.targets)] if several(model) else [PREDICTION]
     if "probability" in model.outputs and model.classes is not None:
         names += [f"{PROBABILITY}_{label}" for label in model.classes]
     return names

@@ -62,7 +62,7 @@ class Scorer:
         X : (n, p) features, or a dataframe with the columns of the model in any order.
         """
         model = self.model
-        outputs = None if model.targets == 1 else answers.named(model)[: model.targets]
+        outputs = answers.named(model) if answers.several(model) else None
         return self._answered(X, "predicted", outputs, model.outputs["prediction"])
 
     def predict_proba(self, X: Any) -> Any:

@@ -23,6 +23,7 @@ STEP = (
 WORK = ("passes", "seconds", "wall", "asked", "slowest", "busy", "nbytes")
 SCORE = ("passes", "seconds", "score", "error")
 TOLD = ("passes", "seconds", "named")
+_TOLD = 0.05  # of the time of workers: less is not all that they did
 _RECENT = 20  # tellings of work that the lanes add up
 _MOST_LISTED = 500  # decisions and commands that are kept
 _MOST_TOLD = 400  # of coefficients, each of which has many numbers
@@ -216,6 +217,12 @@ class Fit:
             worker: (seconds, max(slowest - seconds, 0.0), max(rest, 0.0))
             for worker, seconds in computed.items()
         }
+
+    @property
+    def times_told(self) -> bool:
+        """Whether workers told what they did; nodes of a parameter server do not."""
+        most = self.totals["wall"] * int(self.layout.get("threads", 0))
+        return not self.stale or self.totals["busy"] > _TOLD * most
 
     @property
     def proven(self) -> bool:

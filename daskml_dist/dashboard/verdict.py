@@ -51,8 +51,8 @@ def _time(fit: Fit) -> str:
     """Where the time of workers goes."""
     totals, threads = fit.totals, int(fit.layout.get("threads", 0))
     wall = totals["wall"]
-    if not threads or totals["busy"] <= 0.0 or totals["asked"] < _LEAST or fit.stale:
-        return ""  # nodes of a parameter server do not tell what they compute
+    if not threads or totals["busy"] <= 0.0 or totals["asked"] < _LEAST or not fit.times_told:
+        return ""
     computed = min(totals["busy"] / (threads * wall), 1.0)
     if computed >= _ENOUGH:
         return f"Workers compute {computed:.0%} of the time: more of them would help."

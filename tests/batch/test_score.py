@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ import xarray as xr
 from distributed import Client
 
 from daskml_dist import edge
-from daskml_dist.batch import Report, score
+from daskml_dist.batch import Report, Scorer, score
 from daskml_dist.errors import InvalidData
 from daskml_dist.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from daskml_dist.registry import NotRegistered, Registry
@@ -75,6 +77,29 @@ def test_parquet(backend: str, parquet: Path, tmp_path: Path, store: Registry, m
     report = score(parquet, out, "m", registry=store, keep=["id"], blocksize=SMALL)
     assert (report.rows, report.scored, report.drifted) == (ROWS, ROWS, []) and report.parts > 4
     check(pd.read_parquet(out), model)
+
+
+def test_three_classes(tmp_path: Path, store: Registry) -> None:
+    labels = np.digitize(X[:, 0], [-0.5, 0.5])
+    store.register(LogisticRegression(verbose=0).fit(FRAME, labels), "three", data=FRAME, target=labels)
+    FRAME.to_parquet(tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet", "three", registry=store)
+    found, model = pd.read_parquet(tmp_path / "out.parquet"), store.load("three")
+    assert found["prediction"].to_list() == model.predict(X).tolist()
+    assert found[["proba_0", "proba_1", "proba_2"]].to_numpy().tobytes() == model.predict_proba(X).tobytes()
+    scorer, lazy = Scorer("three", store), dd.from_pandas(FRAME, npartitions=3)
+    assert scorer.predict(lazy).compute().to_list() == model.predict(X).tolist()
+    assert scorer.predict_proba(da.from_array(X, chunks=(999, 3))).compute().tobytes() == (
+        model.predict_proba(X).tobytes()
+    )
+
+
+def test_several_targets_of_a_collection(store: Registry) -> None:
+    found = Scorer("two", store).predict(FRAME)
+    assert found.columns.to_list() == ["prediction_0", "prediction_1"]
+    assert found.to_numpy().tobytes() == store.load("two").predict(X).tobytes()
+    with pytest.raises(edge.InvalidInput, match="has none; use predict"):
+        Scorer("two", store).predict_proba(FRAME)
 
 
 def test_a_shifted_column_is_told(tmp_path: Path, store: Registry) -> None:

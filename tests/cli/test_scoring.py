@@ -108,7 +108,7 @@ def test_a_failure_is_told_and_is_not_the_end(
         (("score", "none.csv", "out.parquet", "--model", "sick"), "there is no such file"),
         (("score", "old.csv", "out.txt", "--model", "sick"), "ends in .parquet or .csv"),
         (("update", "sick", "old.csv", "--target", "sickk"), "did you mean 'sick'?"),
-        (("update", "sick@gold", "old.csv"), "has no alias 'gold'"),
+        (("update", "sick@gold", "old.csv"), "there is no sick@gold"),
         (("update", "sick", "old.csv", "--test-size", "2"), "no share between 0 and 1"),
     ],
 )

@@ -87,7 +87,7 @@ class Lanes(Panel):
         legend_above(made)
 
     def update(self, fit: Fit) -> bool:
-        if not fit.recent or not fit.recent[-1]["each"] or fit.stale:  # nodes tell no times
+        if not fit.recent or not fit.recent[-1]["each"] or not fit.times_told:
             return False
         if self._seen is not fit.recent[-1]:
             self._seen = fit.recent[-1]
