@@ -176,6 +176,13 @@ def shown(messages: Sequence[Any], **options: Any) -> tuple[Page, Looked]:
     return page, view
 
 
+def test_nodes_that_tell_no_times_have_no_lanes() -> None:
+    work = [told.work(k, busy=[0.001] * 8, slowest=0.001) for k in (1, 2)]
+    messages = [told.begin(), told.placed(), told.step(1), told.step(2), *work]
+    assert "lanes" in visible(shown(messages)[0])
+    assert "lanes" not in visible(shown([*messages, told.stale()])[0])
+
+
 def test_a_page_without_fits_says_how_to_get_some() -> None:
     page, view = shown([])
     assert page.empty.visible and not page.body.visible and "No training yet" in page.empty.text

@@ -82,3 +82,10 @@ def test_words() -> None:
         "0 ms", "30 ms", "59.9 s", "1 min 1 s", "1 h 6 min", "?",
     ]  # fmt: skip
     assert short("tcp://10.0.0.1:4000") == "10.0.0.1:4000" and len(short("x" * 99, 18)) == 17
+
+
+def test_nodes_that_tell_no_times_are_not_called_idle() -> None:
+    """Of a parameter server only the verifying pass is known."""
+    evaluating = after(3, busy=[0.001] * 8, slowest=0.001)
+    assert "idle" in said(*evaluating)
+    assert "idle" not in said(*evaluating, told.stale())
