@@ -133,10 +133,21 @@ def test_an_object_store_that_dies_on_the_way(
     assert store.register(model, "claims", alias="champion").number == 3
 
 
-def test_writers_of_an_object_store_at_once(model: Any) -> None:
+def test_writers_of_an_object_store_at_once(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
     import uuid
     from concurrent.futures import ThreadPoolExecutor
 
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    lock, real = threading.Lock(), MemoryFileSystem.pipe_file
+
+    def at_once(self: Any, *arguments: Any, **named: Any) -> None:
+        """As an object store creates: the memory of this process looks and then writes."""
+        with lock:
+            real(self, *arguments, **named)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", at_once)
     url = f"memory://tests/{uuid.uuid4().hex}"
 
     def add(_: int) -> int:
