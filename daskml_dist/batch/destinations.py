@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol, cast, final
@@ -33,8 +33,8 @@ class Destination(Protocol):
     def write(self, part: int, piece: Any, frame: pd.DataFrame) -> str:
         """Write the answers for a piece, the same bytes every time; their SHA-256, if they are a file."""
 
-    def has(self, part: int) -> bool:
-        """Whether a part that was written is still there."""
+    def lost(self, parts: Collection[int]) -> set[int]:
+        """Those of the parts, all of them written, that are not there any more."""
 
 
 @final
@@ -59,10 +59,10 @@ class TableParts:
         Folder(self.url).write(self._name(part), data)
         return hashlib.sha256(data).hexdigest()
 
-    def has(self, part: int) -> bool:
-        """Whether its file is there."""
-        fs, root = fsspec.core.url_to_fs(self.url)
-        return bool(fs.exists(f"{root}/{self._name(part)}"))
+    def lost(self, parts: Collection[int]) -> set[int]:
+        """Those whose file is gone."""
+        there = set(Folder(self.url).names())
+        return {part for part in parts if self._name(part) not in there}
 
     def _name(self, part: int) -> str:
         return f"part-{part:06d}.{self.kind}"
@@ -121,9 +121,9 @@ class CellStore:
         )
         return ""
 
-    def has(self, part: int) -> bool:
-        """A receipt suffices: a store may leave out chunks of zeros."""
-        return True
+    def lost(self, parts: Collection[int]) -> set[int]:
+        """None that is known of: a store may leave out chunks of zeros."""
+        return set()
 
 
 def destination_for(url: str, source: Source, columns: Mapping[str, Any], keep: Sequence[str]) -> Destination:

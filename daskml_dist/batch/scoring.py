@@ -103,17 +103,20 @@ def score(
     url = os.fspath(destination)
     target = destinations.destination_for(url, table, answers.schema(loaded), keep)
     receipts = _begin(url, _plan(table, located, keep, blocksize), overwrite)
-    done = {part: receipt for part, receipt in receipts.signed().items() if target.has(part)}
+    signed = receipts.signed()
+    lost = target.lost(signed)
+    done = {part: receipt for part, receipt in signed.items() if part not in lost}
     if not done:
         target.begin()
     before = sum(receipt.rows for receipt in done.values())
-    job = _Job(located, target, url, tuple(keep), table.kind)
+    rows = before
+    job = _Job(located, target, url, tuple(keep))
     left = [(part, piece) for part, piece in enumerate(table.pieces) if part not in done]
     for receipt in piecework(job, left, scheduler):
         done[receipt.part] = receipt
+        rows += receipt.rows
         if told is not None:
-            told(sum(found.rows for found in done.values()), len(table.pieces) - len(done))
-    rows = sum(receipt.rows for receipt in done.values())
+            told(rows, len(table.pieces) - len(done))
     report = Report(located.spec, located.digest, rows, len(done), rows - before, _drift(loaded, done))
     receipts.close(asdict(report))
     return report
@@ -128,7 +131,6 @@ class _Job:
     target: destinations.Destination
     url: str
     keep: tuple[str, ...]
-    kind: str
 
     def __call__(self, numbered: tuple[int, Piece]) -> Receipt:
         part, piece = numbered
@@ -176,7 +178,7 @@ def _plan(table: Source, located: Located, keep: Sequence[str], blocksize: int |
 
 
 def _counted(model: edge.Model, X: Any, margins: Any) -> list[list[int]] | None:
-    reference = _reference(model)
+    reference = drift.Reference.from_arrays(model.reference)
     if reference is None:
         return None
     counter = drift.Counter(reference)
@@ -187,16 +189,11 @@ def _counted(model: edge.Model, X: Any, margins: Any) -> list[list[int]] | None:
 
 def _drift(model: edge.Model, done: dict[int, Receipt]) -> list[dict[str, Any]] | None:
     """The counts of all parts, judged together."""
-    reference = _reference(model)
+    reference = drift.Reference.from_arrays(model.reference)
     counts = [np.array(receipt.drift) for receipt in done.values() if receipt.drift is not None]
     if reference is None or not counts:
         return None
     return [asdict(judgement) for judgement in drift.judge(reference, np.sum(counts, axis=0))]
-
-
-def _reference(model: edge.Model) -> drift.Reference | None:
-    arrays = {key[6:]: array for key, array in model.reference.items() if key.startswith("drift.")}
-    return drift.Reference.from_arrays(arrays) if arrays else None
 
 
 def _place(piece: Any, part: int) -> str:

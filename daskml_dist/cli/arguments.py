@@ -117,15 +117,7 @@ def _add_columns(group: Any) -> None:
         help="impute: numbers by the mean of the training rows, text by a level of its own; rows without a "
         "target are left out (refuse)",
     )
-    group.add_argument(
-        "--na-values",
-        type=option_types.names,
-        default=[],
-        metavar="A,B",
-        help="further texts that mean missing in CSV, such as '?'",
-    )
-    group.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
-    group.add_argument("--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)")
+    option_types.add_reading(group)
 
 
 def _add_model(group: Any) -> None:
@@ -145,7 +137,7 @@ def _add_model(group: Any) -> None:
     group.add_argument("--certify", action="store_true", help="prove the gap, even where that costs more")
     group.add_argument(
         "--test-size",
-        type=_share,
+        type=option_types.share(zero=True),
         default=0.2,
         metavar="X",
         help="share of rows that is held out, 0 for none (0.2)",
@@ -164,9 +156,7 @@ def _add_output(group: Any) -> None:
     group.add_argument("--overwrite", action="store_true", help="replace the model that is in DIR")
     group.add_argument("--register", metavar="NAME", help="register the model as a new version of NAME")
     group.add_argument("--alias", metavar="ALIAS", help="which means the new version, such as champion")
-    group.add_argument(
-        "--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or ~/.local/share/daskml_dist/registry)"
-    )
+    option_types.add_registry(group)
     group.add_argument(
         "--personal",
         type=option_types.names,
@@ -196,13 +186,3 @@ def contradiction(options: FitOptions) -> str | None:
         if given and options.register is None:
             return f"{name} needs --register"
     return None
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to below 1")
-    return value

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from daskml_dist.cli import option_types
 from daskml_dist.cli.report import Report
 from daskml_dist.registry import Registry, parse
 from daskml_dist.registry.names import BadName
 
-COMMANDS = ("models",)
 HELP = """What is registered, and which version an alias means.
 
 SPEC is claims/3, claims@champion, or claims (the newest version)."""
@@ -50,11 +50,7 @@ def add_parsers(commands: Any) -> None:
         if verb in ("promote", "rollback"):
             parser.add_argument("--alias", default="champion", metavar="ALIAS", help="(champion)")
             parser.add_argument("--why", default="", metavar="TEXT", help="for the history")
-        parser.add_argument(
-            "--registry",
-            metavar="URL",
-            help="($DASKML_DIST_REGISTRY, or ~/.local/share/daskml_dist/registry)",
-        )
+        option_types.add_registry(parser)
 
 
 def run(given: argparse.Namespace) -> int:

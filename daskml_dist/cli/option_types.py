@@ -27,6 +27,28 @@ def add_machine(group: Any) -> None:
     )
 
 
+def add_reading(parser: Any) -> None:
+    """How a file is read."""
+    parser.add_argument(
+        "--na-values",
+        type=names,
+        default=[],
+        metavar="A,B",
+        help="further texts that mean missing in CSV, such as '?'",
+    )
+    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
+    parser.add_argument(
+        "--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of the file (by its name)"
+    )
+
+
+def add_registry(parser: Any) -> None:
+    """Where registered models are."""
+    parser.add_argument(
+        "--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or ~/.local/share/daskml_dist/registry)"
+    )
+
+
 def names(text: str) -> list[str]:
     """Names that are separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
@@ -42,6 +64,22 @@ def whole(least: int) -> Any:
             value = least - 1
         if value < least:
             raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} up")
+        return value
+
+    return number
+
+
+def share(*, zero: bool) -> Any:
+    """The type of numbers between 0 and 1; of 0 itself too, if wanted."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not (0.0 < value < 1.0 or (zero and value == 0.0)):
+            expected = "from 0 to below 1" if zero else "between 0 and 1"
+            raise argparse.ArgumentTypeError(f"{text!r} is no share {expected}")
         return value
 
     return number

@@ -42,7 +42,7 @@ def add_parsers(commands: Any) -> None:
         metavar="MODEL",
         help="NAME@ALIAS, NAME/VERSION, NAME or a directory",
     )
-    parser.add_argument("--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or the user's own)")
+    option_types.add_registry(parser)
     parser.add_argument(
         "--keep",
         type=option_types.names,
@@ -51,9 +51,7 @@ def add_parsers(commands: Any) -> None:
         metavar="A,B",
         help="columns of SRC to keep",
     )
-    parser.add_argument("--na-values", type=option_types.names, default=[], metavar="A,B", help="as of fit")
-    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
-    parser.add_argument("--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of SRC (by its name)")
+    option_types.add_reading(parser)
     option_types.add_machine(parser.add_argument_group("machine"))
     parser.add_argument("--overwrite", action="store_true", help="remove what is in DST, and begin anew")
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")

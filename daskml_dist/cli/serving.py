@@ -12,7 +12,6 @@ from typing import Any
 
 from daskml_dist.errors import DaskmlDistError
 
-COMMANDS = ("serve", "status", "roll", "canary", "rollback", "scale", "stop", "tokens")
 _NEEDED = ("uvicorn", "uvloop", "httptools", "starlette", "orjson", "prometheus_client")
 SERVE = """Serve a version of a model over HTTP (Open Inference Protocol v2).
 

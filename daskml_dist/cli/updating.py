@@ -33,15 +33,11 @@ def add_parsers(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="NAME[@ALIAS]", help="the model and its alias (champion)")
     parser.add_argument("file", metavar="FILE", help="a path, pattern or URL")
-    parser.add_argument("--registry", metavar="URL", help="($DASKML_DIST_REGISTRY, or the user's own)")
+    option_types.add_registry(parser)
     parser.add_argument("--target", metavar="COLUMN", help="(as when it was registered)")
     parser.add_argument("--weight", metavar="COLUMN", help="(as when it was registered)")
     _add_learning(parser)
-    parser.add_argument("--na-values", type=option_types.names, default=[], metavar="A,B", help="as of fit")
-    parser.add_argument("--sep", metavar="C", help="separator of CSV (a comma; a tab for .tsv)")
-    parser.add_argument(
-        "--format", choices=("csv", "parquet", "zarr", "netcdf"), help="of FILE (by its name)"
-    )
+    option_types.add_reading(parser)
     option_types.add_machine(parser.add_argument_group("machine"))
 
 
@@ -55,7 +51,11 @@ def _add_learning(parser: Any) -> None:
         "nothing (refit); the first that the model can (auto)",
     )
     parser.add_argument(
-        "--test-size", type=_share, default=0.2, metavar="X", help="share that is held out (0.2)"
+        "--test-size",
+        type=option_types.share(zero=False),
+        default=0.2,
+        metavar="X",
+        help="share that is held out (0.2)",
     )
     parser.add_argument(
         "--seed", type=option_types.whole(0), default=0, metavar="N", help="of the held-out rows (0)"
@@ -64,7 +64,11 @@ def _add_learning(parser: Any) -> None:
         "--min-gain", type=float, default=0.0, metavar="X", help="least fall of the loss for a promotion (0)"
     )
     parser.add_argument(
-        "--confidence", type=_share, default=0.95, metavar="X", help="that it is no chance (0.95)"
+        "--confidence",
+        type=option_types.share(zero=False),
+        default=0.95,
+        metavar="X",
+        help="that it is no chance (0.95)",
     )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--every", type=option_types.whole(1), metavar="SECONDS", help="do it again and again")
@@ -89,8 +93,10 @@ def run(given: argparse.Namespace) -> None:
 
 def _again(given: argparse.Namespace, seen: object) -> object:
     """One round; what the files looked like before it."""
+    from daskml_dist.files import files_of, fingerprint_of
+
     try:
-        found = _source(given).fingerprint()
+        found = fingerprint_of(files_of(given.file, given.format)[1])
         if given.watch and found == seen:
             return seen
         print(f"{time.strftime('%F %T')}  {_once(given)}", flush=True)
@@ -103,6 +109,7 @@ def _again(given: argparse.Namespace, seen: object) -> object:
 
 def _once(given: argparse.Namespace) -> str:
     """One update, in words."""
+    from daskml_dist.files import open_source
     from daskml_dist.registry import Registry
     from daskml_dist.update import update
     from daskml_dist.update.files import rows_of
@@ -118,7 +125,16 @@ def _once(given: argparse.Namespace) -> str:
     target, weight = given.target or told.get("target"), given.weight or told.get("weight")
     if target is None:
         raise InvalidData(f"{spec} does not say what its target was: give --target COLUMN")
-    X, y, weights = rows_of(_source(given), version.load(), target, weight)
+    model = version.load()
+    source = open_source(
+        given.file,
+        [column.name for column in model.columns],
+        kind=given.format,
+        sep=given.sep,
+        na_values=tuple(given.na_values),
+        blocksize=given.blocksize,
+    )
+    X, y, weights = rows_of(source, model, target, weight)
     outcome = update(
         spec,
         X,
@@ -134,28 +150,3 @@ def _once(given: argparse.Namespace) -> str:
     )
     fate = "promoted" if outcome.promoted else "registered"
     return f"{outcome.version.spec} {fate}: {outcome.why}"
-
-
-def _source(given: argparse.Namespace) -> Any:
-    from daskml_dist.files import open_source
-    from daskml_dist.registry import Registry
-
-    model = Registry(given.registry).load(given.model if "@" in given.model else f"{given.model}@champion")
-    return open_source(
-        given.file,
-        [column.name for column in model.columns],
-        kind=given.format,
-        sep=given.sep,
-        na_values=tuple(given.na_values),
-        blocksize=given.blocksize,
-    )
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 < value < 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
-    return value

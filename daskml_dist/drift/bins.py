@@ -55,28 +55,31 @@ class Reference:
         return int(self.thresholds.shape[1]) + 2
 
     def to_arrays(self) -> dict[str, AnyArray]:
-        """The same as arrays of numbers, for a file; `from_arrays` reads them."""
+        """The same as arrays of numbers, for a file with others; `from_arrays` finds them there."""
         names = json.dumps(self.names, ensure_ascii=True).encode("ascii")
         return {
-            "names": np.frombuffer(names, dtype=np.uint8).copy(),
-            "scores": np.array([self.scores], dtype=np.int64),
-            "thresholds": self.thresholds,
-            "counts": self.counts,
+            "drift.names": np.frombuffer(names, dtype=np.uint8).copy(),
+            "drift.scores": np.array([self.scores], dtype=np.int64),
+            "drift.thresholds": self.thresholds,
+            "drift.counts": self.counts,
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> Reference:
-        """Read what `to_arrays` wrote, and believe nothing of it.
+    def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> Reference | None:
+        """Find what `to_arrays` wrote, and believe nothing of it; None where nothing of it is there.
 
         Raises
         ------
         InvalidData
             For anything that `reference` cannot have made.
         """
+        own = {name[6:]: array for name, array in arrays.items() if name.startswith("drift.")}
+        if not own:
+            return None
         try:
-            names = json.loads(np.asarray(arrays["names"], dtype=np.uint8).tobytes())
-            scores = int(np.asarray(arrays["scores"]).reshape(()))
-            found = cls(tuple(names), scores, np.array(arrays["thresholds"]), np.array(arrays["counts"]))
+            names = json.loads(np.asarray(own["names"], dtype=np.uint8).tobytes())
+            scores = int(np.asarray(own["scores"]).reshape(()))
+            found = cls(tuple(names), scores, np.array(own["thresholds"]), np.array(own["counts"]))
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidData(
                 f"these arrays are no reference of drift ({error!r}); register the model again"

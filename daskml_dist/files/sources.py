@@ -60,16 +60,8 @@ class Source:
     files: tuple[str, ...]
 
     def fingerprint(self) -> list[list[str]]:
-        """Path, size and date of each file, as its file system tells them."""
-        found = []
-        for path in self.files:
-            fs, root = fsspec.core.url_to_fs(path)
-            facts = fs.info(root)
-            date = next(
-                (facts[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in facts), ""
-            )
-            found.append([path, str(facts.get("size")), str(date)])
-        return found
+        """See ``fingerprint_of``."""
+        return fingerprint_of(self.files)
 
 
 def open_source(
@@ -96,9 +88,7 @@ def open_source(
     InvalidData
         There is nothing, it is of an unknown kind, or it cannot be read.
     """
-    paths = find_files(file)
-    kind = kind or kind_of_file(paths[0])
-    files = expanded(paths, kind)
+    kind, files = files_of(file, kind)
     found: tuple[Sequence[str], Sequence[Piece], Sequence[str]]
     if kind == "csv":
         found = csv_files.pieces(files, sep, na_values, blocksize)
@@ -108,6 +98,30 @@ def open_source(
         found = labelled_files.pieces(files, kind, columns, blocksize)
     columns, pieces, notes = found
     return Source(file, tuple(columns), tuple(pieces), tuple(notes), kind, tuple(files))
+
+
+def files_of(given: str, kind: str | None = None) -> tuple[str, list[str]]:
+    """The kind of the files that a path, URL or pattern stands for, and all of them; nothing is read.
+
+    Raises
+    ------
+    InvalidData
+        There is nothing, or it is of an unknown kind.
+    """
+    paths = find_files(given)
+    kind = kind or kind_of_file(paths[0])
+    return kind, expanded(paths, kind)
+
+
+def fingerprint_of(files: Sequence[str]) -> list[list[str]]:
+    """Path, size and date of each file, as its file system tells them."""
+    found = []
+    for path in files:
+        fs, root = fsspec.core.url_to_fs(path)
+        facts = fs.info(root)
+        date = next((facts[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in facts), "")
+        found.append([path, str(facts.get("size")), str(date)])
+    return found
 
 
 def find_files(given: str) -> list[str]:

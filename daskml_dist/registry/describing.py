@@ -100,7 +100,7 @@ def reference_arrays(model: edge.Model, found: Described) -> dict[str, AnyArray]
     golden[:, personal] = found.means[personal]  # whoever reads the version learns nothing of a person
     arrays = {"means": found.means, "golden.X": golden, "golden.margin": model.margin(golden)}
     seen = drift.reference(found.sample, model.features, scores=model.watched(model.margin(found.sample)))
-    return arrays | {f"drift.{key}": array for key, array in seen.to_arrays().items()}
+    return arrays | seen.to_arrays()
 
 
 def _look(sampled: int, X: Any, y: Any, chunks: int) -> _Part:

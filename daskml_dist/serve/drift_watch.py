@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 import orjson
 
-from daskml_dist import drift
+from daskml_dist import drift, edge
 from daskml_dist.errors import InvalidData
 from daskml_dist.serve.desired import Desired
 from daskml_dist.serve.gateway_app import GatewayApp
-from daskml_dist.serve.served import Served
 from daskml_dist.serve.upstream import Lost
 from daskml_dist.types import AnyArray
 
@@ -48,11 +46,13 @@ class DriftWatch:
                 except Lost:
                     continue
                 if answer.status == 200 and (counts := orjson.loads(answer.body)["counts"]) is not None:
-                    self._add(target.version, (target.id, target.port), np.array(counts, dtype=np.int64))
+                    await self._add(
+                        target.version, (target.id, target.port), np.array(counts, dtype=np.int64)
+                    )
             self._app.figures.drift = self._told()
 
-    def _add(self, version: str, key: tuple[str, int], counts: AnyArray) -> None:
-        window = self._window(version)
+    async def _add(self, version: str, key: tuple[str, int], counts: AnyArray) -> None:
+        window = await self._window(version)
         if window is None:
             return
         fresh = counts - self._last[key] if key in self._last else counts
@@ -62,11 +62,11 @@ class DriftWatch:
         except InvalidData:  # the replica has another reference than the version's directory
             self._windows[version] = None
 
-    def _window(self, version: str) -> drift.Window | None:
+    async def _window(self, version: str) -> drift.Window | None:
         if version not in self._windows:
             directory = self._desired.directories.get(version)
             try:
-                reference = Served(Path(directory)).reference if directory else None
+                reference = await asyncio.to_thread(_reference, directory) if directory else None
             except (OSError, ValueError):
                 reference = None
             self._windows[version] = None if reference is None else drift.Window(reference)
@@ -86,3 +86,7 @@ class DriftWatch:
             if window is not None and version in self._desired.counts
             for judged in window.judgements
         ]
+
+
+def _reference(directory: str) -> drift.Reference | None:
+    return drift.Reference.from_arrays(edge.load(directory).reference)

@@ -24,6 +24,7 @@ import uvicorn
 import uvloop
 
 from daskml_dist.errors import DaskmlDistError
+from daskml_dist.registry.names import checked_name
 from daskml_dist.security import AuditLog, Authority, Limits, Rates, Tokens
 from daskml_dist.serve.access import ADMIN
 from daskml_dist.serve.admin import Admin
@@ -32,7 +33,7 @@ from daskml_dist.serve.bounded_http import close_overdue
 from daskml_dist.serve.controller import Controller
 from daskml_dist.serve.desired import Desired
 from daskml_dist.serve.drift_watch import DriftWatch
-from daskml_dist.serve.gateway_app import Checker, GatewayApp, check_model_name
+from daskml_dist.serve.gateway_app import Checker, GatewayApp
 from daskml_dist.serve.health import HealthChecks
 from daskml_dist.serve.options import GatewayOptions, add_arguments, home, options_of
 from daskml_dist.serve.processes import write_json
@@ -71,7 +72,7 @@ async def run(
     _check_exposed(options)
     try:
         source = source_of(options.spec, options.registry)
-        name = check_model_name(source.find(options.spec).name)
+        name = checked_name(source.find(options.spec).name)
     except Exception as error:  # the registry says what is wrong with it
         raise CannotServe(f"{options.spec}: {error}") from error
     folder = options.folder or home() / name

@@ -11,7 +11,7 @@ import random
 import re
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol, final
+from typing import NamedTuple, Protocol, final
 
 import orjson
 
@@ -301,18 +301,3 @@ def _as_route(method: str, path: str, scope: str, again: bool, version: str | No
 
 def _error_headers(refused: Refused) -> Headers:
     return [*_JSON, *refused.headers()]
-
-
-def check_model_name(name: Any) -> str:
-    """A name that may stand in a path.
-
-    Raises
-    ------
-    ValueError
-        It may not.
-    """
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,63}", name):
-        raise ValueError(
-            "names of models are lower case letters, digits, and _ . - after the first, 64 at most"
-        )
-    return name

@@ -45,12 +45,7 @@ class Served:
         self.version = str(self.model.version or 1)
         self.features = list(self.model.features)
         self.column_names = frozenset(column.name for column in self.model.columns)
-        arrays = {
-            name.removeprefix("drift."): array
-            for name, array in self.model.reference.items()
-            if name.startswith("drift.")
-        }
-        self.reference = drift.Reference.from_arrays(arrays) if arrays else None
+        self.reference = drift.Reference.from_arrays(self.model.reference)
         self.outputs = self._described()
         classes = self.model.classes if PROBABILITY in self.outputs else None
         self.labels: list[Any] | None = None if classes is None else classes.tolist()

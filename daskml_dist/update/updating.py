@@ -127,7 +127,7 @@ def learn(estimator: Any, train: list[Any], how: How) -> tuple[Any, str]:
     estimator : a fitted one of its own, which is changed.
     train : X, y and perhaps weights.
     """
-    ways = [way for way, there in _ways(estimator).items() if there]
+    ways = _ways(estimator)
     used = ways[0] if how == "auto" else how
     if used not in ways:
         raise UnsupportedParameter(
@@ -137,20 +137,21 @@ def learn(estimator: Any, train: list[Any], how: How) -> tuple[Any, str]:
     weights = {} if len(train) < 3 else {"sample_weight": train[2]}
     if used == "partial_fit":
         return estimator.partial_fit(train[0], train[1], **weights), used
-    learner = estimator if used == "warm_start" else clone(estimator)
-    if used == "warm_start":
-        before = estimator.warm_start
-        estimator.set_params(warm_start=True)
-        return estimator.fit(train[0], train[1], **weights).set_params(warm_start=before), used
-    return learner.fit(train[0], train[1], **weights), used
+    if used == "refit":
+        return clone(estimator).fit(train[0], train[1], **weights), used
+    before = estimator.warm_start
+    estimator.set_params(warm_start=True)
+    return estimator.fit(train[0], train[1], **weights).set_params(warm_start=before), used
 
 
-def _ways(estimator: Any) -> dict[str, bool]:
-    return {
+def _ways(estimator: Any) -> list[str]:
+    """What it can learn by, the cheapest first."""
+    there = {
         "partial_fit": callable(getattr(estimator, "partial_fit", None)),
         "warm_start": "warm_start" in estimator.get_params(),
         "refit": True,
     }
+    return [way for way, can in there.items() if can]
 
 
 def _refuse_other_classes(champion: Any, train: list[Any], scheduler: Any) -> None:

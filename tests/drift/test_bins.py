@@ -114,6 +114,7 @@ def test_scores_are_watched_like_columns() -> None:
 def test_a_reference_survives_a_file() -> None:
     reference = drift.reference(data(), NAMES, scores=np.arange(3000.0))
     found = drift.Reference.from_arrays(load(save(reference.to_arrays())))
+    assert found is not None and drift.Reference.from_arrays({"means": np.zeros(5)}) is None
     assert found.names == reference.names
     assert found.scores == reference.scores == 1
     np.testing.assert_array_equal(found.thresholds, reference.thresholds)
@@ -141,7 +142,8 @@ def test_a_reference_survives_a_file() -> None:
 )
 def test_what_reference_cannot_have_made_is_refused(key: str, value: np.ndarray) -> None:
     arrays = drift.reference(data(), NAMES).to_arrays()
-    drift.Reference.from_arrays(arrays)
+    key = f"drift.{key}"
+    assert drift.Reference.from_arrays(arrays) is not None
     with pytest.raises(InvalidData, match="no reference of drift"):
         drift.Reference.from_arrays({**arrays, key: value})
     with pytest.raises(InvalidData, match="no reference of drift"):
