@@ -77,7 +77,7 @@ class Admin:
         async def answer(request: Request) -> Response:
             who = "nobody"
             try:
-                head = read_head(request.scope)
+                head = read_head(request.scope["headers"])
                 who = self._admit(head.authorization, scope)
                 body = await read_body(request.receive, head, Limits(json_bytes=4 << 20))
                 given = strict_json.loads(body) if body else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple, final
 
 import orjson
@@ -37,7 +37,7 @@ class Gone(Exception):
     """The client closed the connection before its request was there."""
 
 
-def read_head(scope: Message) -> Head:
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
     """Look once at all headers.
 
     Raises
@@ -46,7 +46,7 @@ def read_head(scope: Message) -> Head:
         400 where a length is none, or a header that must be unique is given twice.
     """
     authorization, length, json_length = b"", None, None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"authorization":
             if authorization:
                 raise Refused(400, "two Authorization headers", "headers")

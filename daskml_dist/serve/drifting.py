@@ -31,6 +31,8 @@ class Drift:
         self._watched = watched
         self._total: AnyArray | None = None
         self._waiting: list[tuple[FloatArray, FloatArray]] = []
+        self._ones: list[FloatArray] = []  # single rows, and their only margins
+        self._margins: list[float] = []
         self._number = 0
         self.rows, self._score_sum = 0, 0.0
 
@@ -40,6 +42,15 @@ class Drift:
         n = len(X)
         self.rows += n
         self._number += n
+        if self._number >= _TOGETHER:
+            self._count()
+
+    def add_one(self, x: FloatArray, margin: float) -> None:
+        """Count (1, p) features and their only margin."""
+        self._ones.append(x)
+        self._margins.append(margin)
+        self.rows += 1
+        self._number += 1
         if self._number >= _TOGETHER:
             self._count()
 
@@ -59,6 +70,10 @@ class Drift:
         return counted
 
     def _count(self) -> None:
+        if self._ones:
+            ones = np.concatenate(self._ones), np.array(self._margins)[:, None]
+            self._waiting.append(ones)
+            self._ones, self._margins = [], []
         if not self._waiting:
             return
         rows, margins = (np.concatenate(parts) for parts in zip(*self._waiting, strict=True))

@@ -92,6 +92,11 @@ class ReplicaFigures(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
+    def answered(self, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self.requests[status] += 1
+        self.request_seconds.add(seconds)
+
     def reject(self, reason: str, column: str) -> None:
         """Count a refused request."""
         self.rejected[reason, column if column in self._columns else ""] += 1

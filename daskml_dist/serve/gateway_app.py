@@ -11,6 +11,7 @@ import random
 import re
 import time
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple, Protocol, final
 
 import orjson
@@ -28,24 +29,15 @@ from daskml_dist.serve.bodies import (
     read_head,
     respond,
 )
+from daskml_dist.serve.exchange import AtOnce, Exchange, started
+from daskml_dist.serve.forwarding import Errand, Forwarder
 from daskml_dist.serve.gateway_figures import GatewayFigures
-from daskml_dist.serve.patience import AGAIN, ATTEMPTS, Budget, Patience
 from daskml_dist.serve.refusals import Refused
-from daskml_dist.serve.routing import Router, Target, point_of
+from daskml_dist.serve.routing import Router, point_of
 from daskml_dist.serve.upstream import Answer, Lost, Pool
 
-_PASSED = (b"content-type", b"inference-header-content-length", b"traceparent", b"tracestate")
-_RETURNED = frozenset(
-    {
-        b"content-type",
-        b"x-model-name",
-        b"x-model-version",
-        b"inference-header-content-length",
-        b"www-authenticate",
-    }
-)
+_PASSED = frozenset({b"content-type", b"inference-header-content-length", b"traceparent", b"tracestate"})
 _BREAK = re.compile(rb"[\x00-\x1f\x7f]")
-_WAIT = 0.02  # seconds between two looks for a replica, where there is none
 
 
 class Checker(Protocol):
@@ -108,10 +100,15 @@ class GatewayApp:
         self.limits, self.queue = limits, queue
         self.figures = GatewayFigures(model, router)
         self._checker, self._rates = checker, rates
-        self._budget, self._patience = Budget(), Patience()
+        self._forwarder = Forwarder(router, pool, self.figures.retries)
         self._sticky = None if sticky is None else sticky.lower().encode()
         self._common = b"host: replica\r\nauthorization: Bearer %b\r\n" % replica_token.encode()
         self._routes = self._known_routes()
+        self.at_once: AtOnce = {
+            path.encode(): partial(self._answer_at_once, route)
+            for (method, path), route in self._routes.items()
+            if method == "POST"
+        }
         self._versioned = re.compile(rf"/v2/models/{re.escape(model)}/versions/([0-9]{{1,9}})(/[a-z]+)?")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -138,18 +135,38 @@ class GatewayApp:
         if method == "GET" and path.startswith("/v2/health/"):
             return self._health(path)
         route = self._routes.get((method, path)) or self._route(method, path)
-        head = read_head(scope)
+        head = read_head(scope["headers"])
         self._admit(head, route.scope)
         if path == "/metrics":
             text = self.figures.text(await self._scraped())
             return 200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], text, ""
-        if self.figures.inflight > self.queue:
-            raise Refused(429, "too many requests at once; try again", "queue", retry_after=1)
+        self._check_queue()
         body = await read_body(receive, head, self.limits)
-        request = b"".join((route.start, self._common, self._headers(scope, body), body))
-        answer, target = await self._forwarded(request, route, self._point(scope))
-        headers = [(name.lower(), value) for name, value in answer.headers if name.lower() in _RETURNED]
-        return answer.status, headers, answer.body, target.version
+        answer, version = await self._forwarder.ask(self._errand(route, scope["headers"], body))
+        return answer.status, answer.headers, answer.body, version
+
+    def _answer_at_once(self, route: Route, exchange: Exchange) -> None:
+        """The same for a request that goes the short way."""
+        began = time.perf_counter()
+        self.figures.inflight += 1
+
+        def done(found: Answer | Refused, version: str) -> None:
+            if isinstance(found, Refused):
+                self.figures.rejected[found.reason] += 1
+                status, headers, body = found.status, _error_headers(found), error_body(found)
+            else:
+                status, headers, body = found
+            self.figures.inflight -= 1
+            self.figures.answered(version, status, time.perf_counter() - began)
+            exchange.reply(started(status, headers), body)
+
+        try:
+            self._admit(exchange.head, route.scope)
+            self._check_queue()
+        except Refused as refused:
+            done(refused, "")
+            return
+        self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
 
     def _admit(self, head: Head, scope: str) -> None:
         """Refuse who may not ask, or asks too often."""
@@ -167,71 +184,30 @@ class GatewayApp:
                 429, "too many requests of this token; try again", "rate", retry_after=int(wait) + 1
             )
 
-    async def _forwarded(self, request: bytes, route: Route, point: float) -> tuple[Answer, Target]:
-        """The answer of a replica, and of which.
+    def _check_queue(self) -> None:
+        if self.figures.inflight > self.queue:
+            raise Refused(429, "too many requests at once; try again", "queue", retry_after=1)
 
-        Raises
-        ------
-        Refused
-            503 where none answers.
-        """
-        self._budget.request()
-        began = self.pool.loop.time()
-        end = began + self.limits.seconds
-        tried: list[Target] = []
-        for attempt in range(ATTEMPTS):
-            target = self.router.choose(tried, point, route.version)
-            if target is None:
-                target = await self._target(tried, point, route.version, end)
-            asked = self.pool.loop.time()
-            timeout = min(self._patience.timeout(attempt), end - asked)
-            target.outstanding += 1
-            try:
-                answer = await self.pool.ask(target, request, timeout)
-                reason = "status" if answer.status in AGAIN else ""
-            except Lost as lost:
-                reason = lost.reason
-            finally:
-                target.outstanding -= 1
-            if not reason:
-                target.answered += 1
-                self._patience.answered(self.pool.loop.time() - asked)
-                return answer, target
-            if reason in ("connect", "reset"):
-                target.lost = True
-            tried.append(target)
-            sent = reason != "connect"
-            if (sent and not route.again) or self.pool.loop.time() >= end or not self._budget.take():
-                break
-            self.figures.retries[reason] += 1
-        raise Refused(503, "no replica has answered; try again", "replicas", retry_after=1)
+    def _errand(self, route: Route, given: Headers, body: bytes) -> Errand:
+        """The request for a replica; of a client's headers those that replicas may see."""
+        headers = b"".join(
+            [
+                b"%b: %b\r\n" % (name, value)
+                for name, value in given
+                if name in _PASSED and not _BREAK.search(value)
+            ]
+        )
+        length = b"content-length: %d\r\n\r\n" % len(body)
+        request = b"".join((route.start, self._common, headers, length, body))
+        end = self.pool.loop.time() + self.limits.seconds
+        return Errand(request, route.again, route.version, self._point(given), end)
 
-    async def _target(self, tried: list[Target], point: float, version: str | None, end: float) -> Target:
-        """A replica; where there is none, one is waited for."""
-        while (target := self.router.choose(tried, point, version)) is None:
-            known = version is None or any(t.version == version for t in self.router.targets.values())
-            if not known:
-                raise Refused(404, f"version {version} is not served", "path")
-            if self.pool.loop.time() + _WAIT > end:
-                raise Refused(503, "no replica is ready; try again", "replicas", retry_after=1)
-            await asyncio.sleep(_WAIT)
-        return target
-
-    def _headers(self, scope: Message, body: bytes) -> bytes:
-        """The headers of a client that replicas may see, and the end of the head."""
-        lines = [
-            b"%b: %b\r\n" % (name, value)
-            for name, value in scope["headers"]
-            if name in _PASSED and not _BREAK.search(value)
-        ]
-        return b"%bcontent-length: %d\r\n\r\n" % (b"".join(lines), len(body))
-
-    def _point(self, scope: Message) -> float:
+    def _point(self, headers: Headers) -> float:
         """What decides on the version where versions have shares."""
         if not self.router.weights:
             return 0.0
         if self._sticky is not None:
-            for name, value in scope["headers"]:
+            for name, value in headers:
                 if name == self._sticky:
                     return point_of(value)
         return random.random()

@@ -129,7 +129,7 @@ class _Answers:
     async def explain(self, request: Request) -> Response:
         body = await self._body(request)
         served = self._app.served
-        asked = inference.read(body, read_head(request.scope).json_length, self._app.limits)
+        asked = inference.read(body, read_head(request.scope["headers"]).json_length, self._app.limits)
         asked.binary, asked.all_binary = set(), False
         X = inference.features(served, asked)
         answers = served.answers(served.margin(X))
@@ -153,10 +153,10 @@ class _Answers:
         return orjson.dumps(self._app.served.name), orjson.dumps(self._app.served.version)
 
     def _authorize(self, request: Request) -> None:
-        self._app.authorize(read_head(request.scope))
+        self._app.authorize(read_head(request.scope["headers"]))
 
     async def _body(self, request: Request) -> bytes:
-        head = read_head(request.scope)
+        head = read_head(request.scope["headers"])
         self._app.authorize(head)
         return await read_body(request.receive, head, self._app.limits)
 

@@ -7,7 +7,9 @@ budget. Answers are held until they are complete, so that a replica that dies ha
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
+from collections.abc import Callable
 from typing import Any, NamedTuple, final
 
 import httptools
@@ -17,6 +19,16 @@ from daskml_dist.serve.routing import Target
 IDLE = 30.0
 """Seconds that a connection is kept without use; less than a replica would keep it."""
 _CONNECT = 1.0
+_RETURNED = frozenset(
+    {
+        b"content-type",
+        b"x-model-name",
+        b"x-model-version",
+        b"inference-header-content-length",
+        b"www-authenticate",
+    }
+)
+_LOG = logging.getLogger(__name__)
 _LOOK = 0.05  # seconds between two looks at the clock, for all connections together
 
 
@@ -30,7 +42,7 @@ class Lost(Exception):
 
 @final
 class Answer(NamedTuple):
-    """What a replica has answered."""
+    """What a replica has answered; of the headers those that clients see."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -50,18 +62,16 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: Pool, key: tuple[str, int]) -> None:
         self._pool, self.key = pool, key
         self._parser = httptools.HttpResponseParser(self)
-        self._waiting: asyncio.Future[Answer] | None = None
+        self._waiting: Callable[[Answer | Lost], None] | None = None
         self._status, self._headers, self._body = 0, [], []  # type: ignore[var-annotated]
         self.transport: Any = None
         self.deadline = 0.0
 
-    def ask(self, request: bytes, deadline: float) -> asyncio.Future[Answer]:
-        """Send a request; the future has its answer, or `Lost`."""
-        self.deadline = deadline
-        self._waiting = self._pool.loop.create_future()
+    def ask(self, request: bytes, deadline: float, done: Callable[[Answer | Lost], None]) -> None:
+        """Send a request; ``done`` is told the answer, or that it is lost."""
+        self.deadline, self._waiting = deadline, done
         self._pool.busy.add(self)
         self.transport.write(request)
-        return self._waiting
 
     def give_up(self, reason: str) -> None:
         """Close at once; a request that is under way is lost."""
@@ -74,6 +84,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            _LOG.exception("an answer was not passed on")
+            self.give_up("protocol")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.give_up("protocol")
 
@@ -87,7 +100,9 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser met a header."""
-        self._headers.append((name, value))
+        name = name.lower()
+        if name in _RETURNED:
+            self._headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         """The parser met a piece of the body."""
@@ -105,14 +120,14 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._pool.rest(self)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(Answer(status, self._headers, body))
+        if waiting is not None:
+            waiting(Answer(status, self._headers, body))
 
     def _fail(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, None
         self._pool.busy.discard(self)
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(Lost(reason))
+        if waiting is not None:
+            waiting(Lost(reason))
 
 
 @final
@@ -144,14 +159,29 @@ class Pool:
         Lost
             There is none.
         """
-        key = (target.host, target.port)
         deadline = self.loop.time() + timeout
-        idle = self._idle.get(key)
+        connection = self.idle(target) or await self._connect((target.host, target.port), timeout)
+        waiting: asyncio.Future[Answer] = self.loop.create_future()
+
+        def done(found: Answer | Lost) -> None:
+            if waiting.done():  # whoever asked has been cancelled
+                return
+            if isinstance(found, Lost):
+                waiting.set_exception(found)
+            else:
+                waiting.set_result(found)
+
+        connection.ask(request, deadline, done)
+        return await waiting
+
+    def idle(self, target: Target) -> Connection | None:
+        """A connection that nobody uses."""
+        idle = self._idle.get((target.host, target.port))
         while idle:
             connection = idle.pop()
             if not connection.transport.is_closing():
-                return await connection.ask(request, deadline)
-        return await (await self._connect(key, timeout)).ask(request, deadline)
+                return connection
+        return None
 
     def rest(self, connection: Connection) -> None:
         """Keep a connection for the next request."""
