@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
@@ -98,18 +98,15 @@ def score(
     table = open_source(
         os.fspath(source), names, kind=kind, sep=sep, na_values=tuple(na_values), blocksize=blocksize
     )
-    for name in (*names, *keep):
-        find(table.columns, name, "columns", table.name)
+    _look_for((*names, *keep), table)
     url = os.fspath(destination)
     target = destinations.destination_for(url, table, answers.schema(loaded), keep)
     receipts = _begin(url, _plan(table, located, keep, blocksize), overwrite)
-    signed = receipts.signed()
-    lost = target.lost(signed)
-    done = {part: receipt for part, receipt in signed.items() if part not in lost}
+    done = receipts.signed()
+    _forget(target.lost(done), done)
     if not done:
         target.begin()
-    before = sum(receipt.rows for receipt in done.values())
-    rows = before
+    before = rows = sum(receipt.rows for receipt in done.values())
     job = _Job(located, target, url, tuple(keep))
     left = [(part, piece) for part, piece in enumerate(table.pieces) if part not in done]
     for receipt in piecework(job, left, scheduler):
@@ -150,6 +147,18 @@ class _Job:
         receipt = Receipt(part, len(X), digest, _counted(model, X, margins))
         Receipts(self.url).sign(receipt)
         return receipt
+
+
+def _look_for(names: Sequence[str], table: Source) -> None:
+    """Complain of a column that is not there."""
+    for name in names:
+        find(table.columns, name, "columns", table.name)
+
+
+def _forget(parts: Iterable[int], done: dict[int, Receipt]) -> None:
+    """The receipts of parts that are to be written again."""
+    for part in parts:
+        del done[part]
 
 
 def _begin(url: str, plan: dict[str, Any], overwrite: bool) -> Receipts:

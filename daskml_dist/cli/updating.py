@@ -126,13 +126,9 @@ def _once(given: argparse.Namespace) -> str:
     if target is None:
         raise InvalidData(f"{spec} does not say what its target was: give --target COLUMN")
     model = version.load()
+    names, missing = [column.name for column in model.columns], tuple(given.na_values)
     source = open_source(
-        given.file,
-        [column.name for column in model.columns],
-        kind=given.format,
-        sep=given.sep,
-        na_values=tuple(given.na_values),
-        blocksize=given.blocksize,
+        given.file, names, kind=given.format, sep=given.sep, na_values=missing, blocksize=given.blocksize
     )
     X, y, weights = rows_of(source, model, target, weight)
     outcome = update(

@@ -118,7 +118,7 @@ def people(directory: Path, version: int = 1) -> Path:
 
 
 def scores(X: np.ndarray, coef: np.ndarray, intercept: np.ndarray, link: str) -> np.ndarray | None:
-    """What drift is counted on: the probability of the second class, or the prediction; none of a decision."""
+    """What drift is counted on: the chance of the second class, or the prediction; none of a decision."""
     if link == "decision":
         return None
     margin = (X @ coef.T + intercept)[:, 0]
