@@ -7,6 +7,7 @@ broke, or the answer is not 200, or bears another id than the request.
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 import threading
 import time
@@ -69,7 +70,8 @@ class Load:
     ----------
     url : with the path to post to.
     body : JSON with the text ``@id@`` where the id goes (as text of 12 digits).
-    pause : seconds between an answer and the next request of a connection.
+    pause : seconds between an answer and the next request of a connection, on average; each is another one,
+        so that connections do not ask all at once.
     """
 
     def __init__(
@@ -203,7 +205,7 @@ class _Connection(asyncio.Protocol):
             self.load.report.mixed_up += 1
         self.identity = 0
         if self.load.pause:
-            asyncio.get_running_loop().call_later(self.load.pause, self.send)
+            asyncio.get_running_loop().call_later(random.uniform(0.0, 2.0) * self.load.pause, self.send)
         else:
             self.send()
 
