@@ -51,7 +51,7 @@ chaos: $(READY) ## kill workers and schedulers, CHAOS_KILLS times; the bits must
 	@CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest -m chaos --timeout=3600 tests
 
 serving: $(READY) ## 200,000 requests while replicas die, versions roll, a Dask cluster goes; none may fail
-	@$(BIN)/python -m pytest -m serving --timeout=3600 tests/serve
+	@$(BIN)/python -m pytest -s -m serving --timeout=3600 tests/serve
 
 browser: $(READY) ## the live pages in a headless Chromium; screenshots into docs/_build/pages
 	@$(BIN)/python -m pytest -m browser --timeout=1200 tests/dashboard

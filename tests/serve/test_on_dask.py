@@ -48,6 +48,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes
 
 
 @pytest.mark.serving
+@pytest.mark.timeout(3600)
 def test_a_cluster_may_die(
     scheduler: tuple[str, list[subprocess.Popen[bytes]]],
     versions: Path,
@@ -93,7 +94,10 @@ def check(
     next(p for p in psutil.process_iter() if name in told(p)).kill()
     time.sleep(1.0)
     assert deployment.roll(str(versions / "3")) == "3"
+    while len(load.report.answers) < 200_000:
+        time.sleep(0.1)
     report = load.stop()
+    print(report.summary())
     assert report.summary()["failed"] == 0, report.summary()
     assert report.versions.keys() == {"1", "2", "3"}
 
