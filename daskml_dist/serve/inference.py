@@ -7,7 +7,6 @@ one tensor for each column of the model, by its name. What is not known is refus
 from __future__ import annotations
 
 import math
-from array import array
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -16,13 +15,12 @@ import orjson
 
 from daskml_dist.security import Limits
 from daskml_dist.serve import strict_json, tensors
+from daskml_dist.serve.plain_requests import ENCODED
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.served import Served
 from daskml_dist.types import AnyArray, FloatArray
 
-ENCODED = "x"
 CONTRIBUTION = "contribution"
-_IDENTITY = (str, type(None))
 _REQUEST = frozenset({"id", "inputs", "outputs", "parameters"})
 _TENSOR = frozenset({"name", "shape", "datatype", "data", "parameters"})
 _NOTHING: dict[str, Any] = {}
@@ -49,38 +47,6 @@ class Asked:
     binary: set[str] = field(default_factory=set)
     all_binary: bool = False
     explain: bool = False
-
-
-def plain(
-    document: dict[str, Any], body: bytes, width: int, limits: Limits
-) -> tuple[str | None, FloatArray] | None:
-    """The usual request, read quickly: an id perhaps, and one tensor ``x`` of FP64 in JSON, nothing else.
-
-    Returns
-    -------
-    The id and the (n, width) features; None for every other request, right or wrong, which `read` takes.
-    """
-    try:
-        (tensor,) = document["inputs"]
-        n, p = tensor["shape"]
-        identity = document["id"] if len(document) == 2 else None
-        if (
-            body.count(b":") != len(document) + 4  # no name twice
-            or len(tensor) != 4
-            or len(document) > 2
-            or tensor["name"] != ENCODED
-            or tensor["datatype"] != "FP64"
-            or b"true" in body  # which array() takes for numbers
-            or b"false" in body
-            or not (type(n) is int and type(p) is int and type(identity) in _IDENTITY)
-        ):
-            return None
-        numbers = array("d", tensor["data"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    if p != width or not 0 < n <= limits.rows or len(numbers) != n * p:
-        return None
-    return identity, np.frombuffer(numbers).reshape(n, p)
 
 
 def read(
@@ -207,7 +173,7 @@ def write(prefix: bytes, asked: Asked, outputs: dict[str, AnyArray]) -> tuple[by
 
 
 def write_plain(prefix: bytes, identity: str | None, outputs: dict[str, AnyArray]) -> bytes:
-    """The body of an answer to a `plain` request."""
+    """The body of an answer to a plain request."""
     described = [
         {
             "name": name,

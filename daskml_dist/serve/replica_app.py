@@ -33,6 +33,7 @@ from daskml_dist.serve.exchange import AtOnce, Exchange, started
 from daskml_dist.serve.figures import ReplicaFigures
 from daskml_dist.serve.labels import Labels
 from daskml_dist.serve.one_row import one_row
+from daskml_dist.serve.plain_requests import ENCODED, PlainRequests
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.replica_routes import routes
 from daskml_dist.serve.served import Served
@@ -54,7 +55,7 @@ class ReplicaApp:
         self.served = served
         self.limits = limits
         self.labels = Labels(served.labels)
-        columns = [*served.column_names, *served.features, inference.ENCODED]
+        columns = [*served.column_names, *served.features, ENCODED]
         self.drift = Drift(served.reference, served.model.watched)
         self.figures = ReplicaFigures(
             served.name, served.version, columns, time.time(), self.labels, self.drift
@@ -63,7 +64,7 @@ class ReplicaApp:
         self.draining = False
         self.renewed = time.perf_counter()
         self._expected = None if token is None else b"Bearer " + token.encode()
-        self._encoded = inference.ENCODED not in served.column_names
+        self._plain = PlainRequests(served.model.columns, len(served.features), limits)
         model = f"/v2/models/{served.name}"
         self._paths = frozenset({f"{model}/infer", f"{model}/versions/{served.version}/infer"})
         self._headers = [
@@ -143,8 +144,8 @@ class ReplicaApp:
         served, document = self.served, None
         if json_length is None:
             document = strict_json.parse(body)
-            plain = inference.plain(document, body, len(served.features), self.limits)
-            if plain is not None and self._encoded:
+            plain = self._plain.read(document, body)
+            if plain is not None:
                 identity, X = plain
                 body_of_one = self._one(identity, X) if len(X) == 1 else None
                 if body_of_one is not None:
