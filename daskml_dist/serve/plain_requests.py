@@ -95,12 +95,12 @@ class PlainRequests:
         row = [0.0] * self._width
         seen = set()
         for tensor in inputs:
-            name = tensor["name"]
-            (size, *rest), (value,) = tensor["shape"], tensor["data"]
+            name, data = tensor["name"], tensor["data"]
+            (size, *rest), (value,) = tensor["shape"], data
             at, levels, missing = self._places[name]
             if value is None:
                 value = missing
-            if len(tensor) != 4 or type(size) is not int or size != 1 or rest:
+            if len(tensor) != 4 or type(data) is not list or type(size) is not int or size != 1 or rest:
                 return None
             if levels is None:
                 if type(value) not in _NUMBERS or tensor["datatype"] != "FP64":

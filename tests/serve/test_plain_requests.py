@@ -90,6 +90,25 @@ def test_whatever_is_changed(served: Served, data: st.DataObject) -> None:
     compare(served, {"inputs": [*tensors, changed]})
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "f"},
+        {"data": {"f": 1}},
+        {"data": [["f"]]},
+        {"shape": [True]},
+        {"shape": [1.0]},
+        {"shape": "1"},
+        {"shape": [1, 1]},
+        {"datatype": "FP64"},
+        {"parameters": {}},
+    ],
+)
+def test_an_odd_column_is_left_to_the_general_reader(served: Served, changes: dict[str, Any]) -> None:
+    tensors = [tensor("age", 1.0), tensor("sex", "f", **changes), tensor("weight", 2.0)]
+    assert not compare(served, {"inputs": tensors})
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.integers(0, 7), width=st.integers(3, 5), data=st.data())
 def test_encoded_features(served: Served, rows: int, width: int, data: st.DataObject) -> None:
