@@ -12,6 +12,7 @@ from daskml_dist.errors import InvalidData
 from daskml_dist.types import AnyArray, FloatArray
 
 _PERIODS = 1000  # of each Feedback; the oldest are forgotten
+_MOST = 1e150  # of predictions and labels, whose squares are added up
 _ROWS, _RIGHT, _LOSS, _ERROR, _SQUARED = range(5)
 
 
@@ -142,6 +143,8 @@ class Feedback:
         came = np.asarray(labels, dtype=np.float64)
         if means.ndim != 1 or came.ndim != 1 or not np.isfinite(came).all():
             raise InvalidData("a regression takes one finite prediction and one finite label a row")
+        if max(np.abs(means).max(initial=0.0), np.abs(came).max(initial=0.0)) > _MOST:
+            raise InvalidData(f"a prediction or label is beyond {_MOST:g}: sums of squares have no room for it")
         error = means - came
         sums = self._empty()
         sums[[_ROWS, _ERROR, _SQUARED]] = len(came), error.sum(), error @ error

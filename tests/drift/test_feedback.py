@@ -81,6 +81,18 @@ def test_certain_and_wrong_is_finite() -> None:
     assert np.isfinite(feedback.periods()[0].log_loss or np.nan)
 
 
+def test_sums_never_overflow() -> None:
+    feedback = Feedback()
+    most = np.full(1000, 1e150)
+    feedback.add(most, -most, at=0.0)
+    for far in (1e151, -1e151, 1e308):
+        for pair in (([far], [0.0]), ([0.0], [far])):
+            with pytest.raises(InvalidData, match="beyond 1e\\+150"):
+                feedback.add(np.array(pair[0]), pair[1], at=0.0)
+    [quality] = feedback.periods()
+    assert quality.rows == 1000 and quality.squared_error == pytest.approx(4e300)
+
+
 def test_numpy_labels_and_booleans_are_classes() -> None:
     feedback = Feedback(np.array([False, True]).tolist())
     feedback.add(np.array([[0.1, 0.9]]), np.array([True]), at=0.0)
