@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import asdict
 from typing import Any
 
 from daskml_dist.cli import option_types
@@ -36,6 +37,7 @@ def add_parsers(commands: Any) -> None:
     option_types.add_registry(parser)
     parser.add_argument("--target", metavar="COLUMN", help="(as when it was registered)")
     parser.add_argument("--weight", metavar="COLUMN", help="(as when it was registered)")
+    parser.add_argument("--exposure", metavar="COLUMN", help="(as when it was registered)")
     _add_learning(parser)
     option_types.add_reading(parser)
     option_types.add_machine(parser.add_argument_group("machine"))
@@ -112,17 +114,13 @@ def _once(given: argparse.Namespace) -> str:
     from daskml_dist.files import open_source
     from daskml_dist.registry import Registry
     from daskml_dist.update import update
-    from daskml_dist.update.files import rows_of
+    from daskml_dist.update.files import Roles, rows_of
 
     store = Registry(given.registry)
     spec = given.model if "@" in given.model else f"{given.model}@champion"
     version = store.version(spec)
     told = dict(version.lineage.get("encoding") or {})
-    if told.get("exposure"):
-        raise InvalidData(
-            f"{spec} has an exposure ({told['exposure']}), with which update cannot compare yet"
-        )
-    target, weight = given.target or told.get("target"), given.weight or told.get("weight")
+    target = given.target or told.get("target")
     if target is None:
         raise InvalidData(f"{spec} does not say what its target was: give --target COLUMN")
     model = version.load()
@@ -130,19 +128,21 @@ def _once(given: argparse.Namespace) -> str:
     source = open_source(
         given.file, names, kind=given.format, sep=given.sep, na_values=missing, blocksize=given.blocksize
     )
-    X, y, weights = rows_of(source, model, target, weight)
+    roles = Roles(target, given.weight or told.get("weight"), given.exposure or told.get("exposure"))
+    rows = rows_of(source, model, roles)
     outcome = update(
         spec,
-        X,
-        y,
-        sample_weight=weights,
+        rows.X,
+        rows.y,
+        sample_weight=rows.weight,
+        offset=rows.offset,
         registry=store,
         how=given.how,
         test_size=given.test_size,
         random_state=given.seed,
         confidence=given.confidence,
         min_gain=given.min_gain,
-        lineage={"file": given.file, "encoding": {**told, "target": target, "weight": weight}},
+        lineage={"file": given.file, "encoding": told | asdict(roles)},
     )
     fate = "promoted" if outcome.promoted else "registered"
     return f"{outcome.version.spec} {fate}: {outcome.why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
@@ -24,12 +25,14 @@ class Answering:
     task : what it does.
     classes : (c,) of a classification, else None.
     names : of its features where it insists on them, else None.
+    shift : what an offset does to the numbers of a regression, or None.
     """
 
     model: Any
     task: Literal["regression", "classification"]
     classes: AnyArray | None
     names: tuple[str, ...] | None
+    shift: Callable[[AnyArray], AnyArray] | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -40,7 +43,8 @@ class Answering:
 
     def predict(self, X: FloatArray) -> AnyArray:
         """(n,) labels or numbers, (n, targets) of several targets."""
-        return np.asarray(self.model.predict(self._given(X)))
+        found = np.asarray(self.model.predict(self._given(X)))
+        return found if self.shift is None else self.shift(found)
 
     def probabilities(self, X: FloatArray) -> FloatArray:
         """(n, c) probabilities."""

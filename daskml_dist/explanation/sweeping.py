@@ -50,14 +50,14 @@ class Rows:
 
 
 @contextmanager
-def held(X: Any, y: Any, sample_weight: Any, scheduler: Any) -> Iterator[Rows]:
+def held(X: Any, y: Any, sample_weight: Any, scheduler: Any, offset: Any = None) -> Iterator[Rows]:
     """Read and hold the data; let go at the end."""
-    hands = connect(scheduler, lazy=inputs.is_lazy(X, y, sample_weight))
+    hands = connect(scheduler, lazy=inputs.is_lazy(X, y, sample_weight, offset))
     try:
         lengths = None
-        if inputs.measure_needed(X, y, sample_weight):
+        if inputs.measure_needed(X, y, sample_weight, offset):
             lengths = tuple(hands.evaluate(inputs.row_counts(X)).tolist())
-        table = inputs.read(X, y, sample_weight, lengths=lengths, y_required=False, sparse=False)
+        table = inputs.read(X, y, sample_weight, offset, lengths=lengths, y_required=False, sparse=False)
         if scheduler not in (None, "threads"):
             table = inputs.made_lazy(table)
         settle(hands, table)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -14,7 +16,7 @@ from daskml_dist.explanation.answering import Answering, answering
 from daskml_dist.explanation.losses import loss_of
 from daskml_dist.explanation.sweeping import held, matrix, weights_of
 from daskml_dist.kernels import Kernel, Part, Total
-from daskml_dist.types import Chunk
+from daskml_dist.types import AnyArray, Chunk
 
 
 @final
@@ -43,6 +45,18 @@ class Compared:
         return self.champion - self.challenger
 
 
+def _times(offset: AnyArray, mean: AnyArray) -> AnyArray:
+    return np.asarray(mean * np.exp(offset))
+
+
+def _plus(offset: AnyArray, mean: AnyArray) -> AnyArray:
+    return np.asarray(mean + offset)
+
+
+OFFSETS = {"log": _times, "identity": _plus}
+"""What an offset of the margin does to the answers of a regression, by its link."""
+
+
 def natural_score(model: edge.Model) -> str:
     """The loss that a model is trained for, as far as there is a score of it."""
     if model.task == "classification":
@@ -51,9 +65,19 @@ def natural_score(model: edge.Model) -> str:
 
 
 def compared(
-    champion: Any, challenger: Any, X: Any, y: Any, sample_weight: Any, score: str, scheduler: Any
+    champion: Any,
+    challenger: Any,
+    rows: Mapping[str, Any],
+    score: str,
+    scheduler: Any,
+    link: str = "identity",
 ) -> Compared:
-    """Both models' losses on rows (n, p) that neither was trained on, in one sweep.
+    """Both models' losses on rows that neither was trained on, in one sweep.
+
+    Parameters
+    ----------
+    rows : X (n, p), y, and perhaps sample_weight and offset, by these names.
+    link : where there is an offset one of ``OFFSETS``, which says what it does to answers.
 
     Raises
     ------
@@ -61,8 +85,9 @@ def compared(
         There are labels that are none of the models' classes, or too few rows.
     """
     both = answering(champion), answering(challenger)
-    with held(X, y, sample_weight, scheduler) as rows:
-        return rows.ask(_Pairs(*both, score))
+    weight, offset = rows.get("sample_weight"), rows.get("offset")
+    with held(rows["X"], rows["y"], weight, scheduler, offset) as here:
+        return here.ask(_Pairs(*both, score, link))
 
 
 @final
@@ -73,13 +98,14 @@ class _Pairs(Kernel[Compared]):
     champion: Answering
     challenger: Answering
     score: str
+    link: str
 
     def chunk(self, chunk: Chunk) -> Part:
         X, weight = matrix(chunk), weights_of(chunk)
         if chunk.y is None:
             raise InvalidData("y is needed: losses are compared")
-        old = loss_of(self.score, self.champion, chunk.y, chunk.id)(X)
-        new = loss_of(self.score, self.challenger, chunk.y, chunk.id)(X)
+        old = loss_of(self.score, self._shifted(self.champion, chunk), chunk.y, chunk.id)(X)
+        new = loss_of(self.score, self._shifted(self.challenger, chunk), chunk.y, chunk.id)(X)
         less = old - new
         sums = {
             "rows": float(np.count_nonzero(weight)),
@@ -91,6 +117,12 @@ class _Pairs(Kernel[Compared]):
             "weights": weight @ weight,
         }
         return Part({name: np.asarray(value) for name, value in sums.items()})
+
+    def _shifted(self, asked: Answering, chunk: Chunk) -> Answering:
+        """A model whose answers have the offset of a chunk's rows in them."""
+        if chunk.offset is None:
+            return asked
+        return replace(asked, shift=partial(OFFSETS[self.link], chunk.offset))
 
     def finish(self, total: Total) -> Compared:
         sums = {name: float(value) for name, value in total.sums.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Literal, final
 
 from scipy.stats import norm
@@ -16,7 +17,7 @@ from daskml_dist.kernels import LabelSurvey
 from daskml_dist.losses import Squared
 from daskml_dist.model_selection import train_test_split
 from daskml_dist.registry import Registry, Version
-from daskml_dist.update.pairs import Compared, compared, natural_score
+from daskml_dist.update.pairs import OFFSETS, Compared, compared, natural_score
 
 How = Literal["auto", "partial_fit", "warm_start", "refit"]
 
@@ -49,6 +50,7 @@ def update(
     y: Any,
     *,
     sample_weight: Any = None,
+    offset: Any = None,
     registry: str | Registry | None = None,
     how: How = "auto",
     test_size: float = 0.2,
@@ -76,6 +78,8 @@ def update(
     ----------
     model : "claims" or "claims@champion": a model and the alias whose version learns and is compared.
     X, y, sample_weight : new rows (n, p) with the features of the model, targets, weights; any container.
+    offset : (n,) what is added to the margin, such as the logarithm of an exposure; regressions with a
+        logarithmic link or none can be compared with one.
     registry : a registry or its URL; None for the default one.
     how : "partial_fit" goes on from the champion's coefficients and forgets slowly; "warm_start" finds the
         optimum of the new rows, starting from them; "refit" starts from nothing. "auto" takes the first of
@@ -95,7 +99,10 @@ def update(
     NotRegistered, CheckpointInvalid
         There is no such model or alias, or it holds no estimator.
     InvalidData
-        The rows have other classes or features than the model; nothing is registered then.
+        The rows have other classes or features than the model, or no offset where it was trained with an
+        exposure; nothing is registered then.
+    UnsupportedParameter
+        The model cannot learn by ``how``, or with an offset.
     """
     if not 0.5 <= confidence < 1.0:
         raise UnsupportedParameter(f"confidence={confidence!r} was given; expected 0.5 or more, below 1.")
@@ -104,13 +111,12 @@ def update(
     alias = alias or "champion"
     old = store.version(f"{name}@{alias}")
     champion, answer = store.estimator(old.spec), old.load()
-    arrays = [X, y] if sample_weight is None else [X, y, sample_weight]
-    parts = train_test_split(*arrays, test_size=test_size, random_state=random_state)
-    train, test = parts[0::2], parts[1::2]
+    _check_offset(champion, answer, old, offset)
+    given = {"X": X, "y": y, "sample_weight": sample_weight, "offset": offset}
+    train, test = _parted(given, test_size, random_state)
     _refuse_other_classes(champion, train, scheduler)
     learned, used = learn(store.estimator(old.spec), train, how)
-    weight = None if sample_weight is None else test[2]
-    found = compared(champion, learned, test[0], test[1], weight, natural_score(answer), scheduler)
+    found = compared(champion, learned, test, natural_score(answer), scheduler, answer.link)
     version = _registered(store, learned, name, train, answer, found, old, used, by, lineage)
     better = found.gain > min_gain and found.gain > float(norm.ppf(confidence)) * found.error
     why = _words(found, better, old)
@@ -119,47 +125,75 @@ def update(
     return Outcome(old.spec, version, better, why, found, used)
 
 
-def learn(estimator: Any, train: list[Any], how: How) -> tuple[Any, str]:
+def _parted(given: Mapping[str, Any], test_size: float, seed: int) -> list[dict[str, Any]]:
+    """Rows to learn from and rows to compare on, by the names of their parts."""
+    there = {name: part for name, part in given.items() if part is not None}
+    parts = train_test_split(*there.values(), test_size=test_size, random_state=seed)
+    return [dict(zip(there, parts[side::2], strict=True)) for side in (0, 1)]
+
+
+def learn(estimator: Any, train: Mapping[str, Any], how: How) -> tuple[Any, str]:
     """The estimator after it has seen the rows, and by what it learned.
 
     Parameters
     ----------
     estimator : a fitted one of its own, which is changed.
-    train : X, y and perhaps weights.
+    train : X, y, and perhaps sample_weight and offset, by these names.
     """
-    ways = _ways(estimator)
+    ways = _ways(estimator, "offset" in train)
     used = ways[0] if how == "auto" else how
     if used not in ways:
         raise UnsupportedParameter(
             f"how={how!r} was given, and {type(estimator).__name__} can learn by {', '.join(ways)}"
         )
     estimator.set_params(**({"verbose": 0} if "verbose" in estimator.get_params() else {}))
-    weights = {} if len(train) < 3 else {"sample_weight": train[2]}
     if used == "partial_fit":
-        return estimator.partial_fit(train[0], train[1], **weights), used
+        return estimator.partial_fit(**train), used
     if used == "refit":
-        return clone(estimator).fit(train[0], train[1], **weights), used
+        return clone(estimator).fit(**train), used
     before = estimator.warm_start
     estimator.set_params(warm_start=True)
-    return estimator.fit(train[0], train[1], **weights).set_params(warm_start=before), used
+    return estimator.fit(**train).set_params(warm_start=before), used
 
 
-def _ways(estimator: Any) -> list[str]:
-    """What it can learn by, the cheapest first."""
+def _ways(estimator: Any, offset: bool) -> list[str]:
+    """What it can learn by, with an offset or without; the cheapest first."""
+    step = getattr(estimator, "partial_fit", None)
     there = {
-        "partial_fit": callable(getattr(estimator, "partial_fit", None)),
+        "partial_fit": callable(step) and (not offset or "offset" in signature(step).parameters),
         "warm_start": "warm_start" in estimator.get_params(),
         "refit": True,
     }
     return [way for way, can in there.items() if can]
 
 
-def _refuse_other_classes(champion: Any, train: list[Any], scheduler: Any) -> None:
+def _check_offset(champion: Any, answer: edge.Model, old: Version, offset: Any) -> None:
+    """Refuse an offset that cannot be used, and none where there must be one; before anything is learned."""
+    exposure = (old.lineage.get("encoding") or {}).get("exposure")
+    if offset is None and exposure:
+        raise InvalidData(
+            f"{old.spec} was trained with the exposure {exposure!r}, and rows without one cannot be "
+            "compared; give offset=np.log(exposure)"
+        )
+    if offset is None:
+        return
+    if answer.task != "regression" or answer.link not in OFFSETS:
+        raise UnsupportedParameter(
+            f"offset was given, and {old.spec} is a {answer.task} with the link {answer.link!r}; models "
+            f"can be compared with an offset where they are regressions with the link {' or '.join(OFFSETS)}"
+        )
+    if "offset" not in signature(champion.fit).parameters:
+        raise UnsupportedParameter(
+            f"offset was given, and {type(champion).__name__} cannot learn with one; leave it out"
+        )
+
+
+def _refuse_other_classes(champion: Any, train: Mapping[str, Any], scheduler: Any) -> None:
     """Look at y before anything is learned."""
     old = getattr(champion, "classes_", None)
     if old is None:
         return
-    with held(train[0], train[1], None, scheduler) as rows:
+    with held(train["X"], train["y"], None, scheduler) as rows:
         new = rows.ask(LabelSurvey(Squared())).classes.tolist()
     less, more = ([c for c in one if c not in other] for one, other in ((list(old), new), (new, list(old))))
     told = [f"lack the classes {', '.join(map(str, less[:5]))}"] * bool(less)
@@ -172,7 +206,7 @@ def _registered(
     store: Registry,
     learned: Any,
     name: str,
-    train: list[Any],
+    train: Mapping[str, Any],
     answer: edge.Model,
     found: Compared,
     old: Version,
@@ -190,8 +224,8 @@ def _registered(
     return store.register(
         learned,
         name,
-        data=train[0],
-        target=train[1],
+        data=train["X"],
+        target=train["y"],
         columns=answer.columns,
         metrics=metrics,
         parent=old.spec,

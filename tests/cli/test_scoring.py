@@ -65,6 +65,36 @@ def test_what_changes_is_told_and_learned(registry: Registry, run: Callable) -> 
     )
 
 
+def claims(path: str, seed: int, age: float) -> pd.DataFrame:
+    """Claims in exposures of a day to years, longer for the old."""
+    dice = np.random.default_rng(seed)
+    frame = pd.DataFrame({"age": dice.integers(18, 90, 3_000).astype(float)})
+    frame["years"] = dice.uniform(0.01, 1.0, 3_000) * frame["age"] / 10
+    frame["claims"] = dice.poisson(frame["years"] * np.exp(age * (frame["age"] - 50) / 20))
+    frame.to_csv(path, index=False)
+    return frame
+
+
+def test_an_exposure_is_remembered(registry: Registry, run: Callable) -> None:
+    claims("first.csv", 0, 0.5)
+    options = ("--target", "claims", "--model", "poisson", "--exposure", "years", "--alpha", "0")
+    assert run("fit", "first.csv", *options, "--register", "claims", "--alias", "champion").code == 0
+    later = claims("later.csv", 1, -0.5)
+    ran = run("update", "claims", "later.csv")
+    assert ran.code == 0 and ran.out.startswith("claims/2 promoted: mean poisson deviance "), ran.err
+    model = registry.estimator("claims@champion")
+    assert abs(20 * model.coef_[0] + 0.5) < 0.05  # the rate, and not the claims, which rise with the years
+    assert registry.version("claims/2").lineage["encoding"]["exposure"] == "years"
+    assert "not better" in run("update", "claims", "later.csv").out
+    for value, words in ((0.0, "zero or negative in 1 rows"), (np.nan, "missing, infinite")):
+        later.assign(years=later["years"].where(later.index != 7, value)).to_csv("bad.csv", index=False)
+        ran = run("update", "claims", "bad.csv")
+        assert ran.code == 2 and "the exposure 'years'" in ran.err and words in ran.err
+    later.drop(columns="years").to_csv("bad.csv", index=False)
+    assert "no column 'years'" in run("update", "claims", "bad.csv").err
+    assert len(registry.versions("claims")) == 3
+
+
 def test_a_changed_file_is_learned_again(
     registry: Registry, run: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,19 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import sklearn.base
 from numpy.testing import assert_allclose
 from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
 
 from daskml_dist import edge
 from daskml_dist.errors import InvalidData, UnsupportedParameter
-from daskml_dist.linear_model import LogisticRegression, PoissonRegressor, Ridge, SGDClassifier
+from daskml_dist.linear_model import (
+    GeneralizedLinearRegressor,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    SGDClassifier,
+)
 from daskml_dist.model_selection import train_test_split
 from daskml_dist.registry import NotRegistered, Registry
 from daskml_dist.update import update
@@ -27,6 +34,10 @@ def drawn(seed: int, slope: Any = SLOPE) -> tuple[np.ndarray, np.ndarray]:
     dice = np.random.default_rng(seed)
     X = dice.normal(size=(ROWS, 3))
     return X, np.where(X @ slope + dice.logistic(size=ROWS) > 0, "yes", "no")
+
+
+def rows(X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    return {"X": X, "y": y}
 
 
 @pytest.fixture
@@ -72,7 +83,7 @@ def test_equals_are_promoted_as_rarely_as_told(store: Registry) -> None:
     seemed = 0
     for seed in range(40):
         challenger = LogisticRegression(verbose=0).fit(*drawn(100 + seed))
-        found = compared(champion, challenger, *drawn(500 + seed), None, "neg_log_loss", None)
+        found = compared(champion, challenger, rows(*drawn(500 + seed)), "neg_log_loss", None)
         seemed += found.gain > 1.645 * found.error
     assert seemed <= 12  # 2 are expected, or as many more as the champion's own luck allows
 
@@ -128,14 +139,86 @@ def test_the_error_is_that_of_paired_differences(store: Registry) -> None:
     registered(store, LogisticRegression(verbose=0))
     X, y = drawn(3)
     old, new = store.estimator("m/1"), LogisticRegression(C=1e-3, verbose=0).fit(X, y)
-    found = compared(old, new, X, y, None, "neg_log_loss", None)
+    found = compared(old, new, rows(X, y), "neg_log_loss", None)
     chances = [model.predict_proba(X)[np.arange(ROWS), (y == "yes").astype(int)] for model in (old, new)]
     less = np.log(chances[1]) - np.log(chances[0])
     assert_allclose(found.gain, less.mean(), rtol=1e-9)
     assert_allclose(found.error, less.std() / np.sqrt(ROWS), rtol=1e-9)
 
 
+def exposed(seed: int, slope: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """X, claims, weights and exposures that differ much, and with the first feature."""
+    dice = np.random.default_rng(seed)
+    X = dice.normal(size=(ROWS, 2))
+    exposure = np.exp(dice.normal(size=ROWS) + X[:, 0])
+    y = dice.poisson(exposure * np.exp(0.3 + slope * X[:, 0])).astype(float)
+    return X, y, dice.uniform(0.5, 2.0, size=ROWS), exposure
+
+
+WITH_OFFSET = {
+    "log": (PoissonRegressor(alpha=1e-3, verbose=0), np.multiply, mean_poisson_deviance),
+    "identity": (
+        GeneralizedLinearRegressor(family="normal", link="identity", alpha=1e-3, verbose=0),
+        lambda mean, exposure: mean + np.log(exposure),
+        mean_squared_error,
+    ),
+}
+
+
+@pytest.mark.parametrize("link", WITH_OFFSET)
+@pytest.mark.parametrize("lazy", [False, True], ids=["memory", "chunks"])
+def test_an_exposure_is_learned_and_compared_with(store: Registry, link: str, lazy: bool) -> None:
+    model, joined, loss = WITH_OFFSET[link]
+    X, y, weight, exposure = exposed(0, 0.2)
+    fitted = model.fit(X, y, sample_weight=weight, offset=np.log(exposure))
+    store.register(fitted, "r", data=X, target=y, alias="champion")
+    X, y, weight, exposure = exposed(1, -0.4)
+    given = [X, y, weight, np.log(exposure)]
+    if lazy:
+        given = [da.from_array(part, chunks=(700, 2) if part.ndim == 2 else 700) for part in given]
+    parts = [np.asarray(p) for p in train_test_split(*given, test_size=0.2, random_state=0)]
+    train, test = parts[0::2], parts[1::2]
+    outcome = update("r", given[0], given[1], sample_weight=given[2], offset=given[3], registry=store)
+    again = sklearn.base.clone(model).fit(train[0], train[1], sample_weight=train[2], offset=train[3])
+    assert_allclose(store.estimator("r/2").coef_, again.coef_, rtol=1e-4)
+    old, new = (
+        loss(test[1], joined(store.load(s).predict(test[0]), np.exp(test[3])), sample_weight=test[2])
+        for s in ("r/1", "r/2")
+    )
+    assert_allclose([outcome.compared.champion, outcome.compared.challenger], [old, new], rtol=1e-9)
+    # a lie: without the exposure the losses are others, and so are the coefficients
+    wrong = loss(test[1], store.load("r/1").predict(test[0]), sample_weight=test[2])
+    assert abs(wrong - old) > 0.05 * old
+    unexposed = sklearn.base.clone(model).fit(train[0], train[1], sample_weight=train[2])
+    assert np.abs(unexposed.coef_ - again.coef_).max() > 0.1
+
+
+def test_an_exposure_decides_on_the_promotion(store: Registry) -> None:
+    """Rates are what they were, and the exposures are not: nothing is to be learned."""
+    X, y, weight, exposure = exposed(0, 0.2)
+    lineage = {"encoding": {"exposure": "Years"}}
+    model = PoissonRegressor(alpha=0.0, verbose=0).fit(X, y, offset=np.log(exposure))
+    store.register(model, "r", data=X, target=y, lineage=lineage, alias="champion")
+    X, y, weight, exposure = exposed(1, 0.2)
+    y = np.random.default_rng(2).poisson(3.0 * exposure * np.exp(0.3 + 0.2 * X[:, 0])).astype(float)
+    assert not update("r", X, y, offset=np.log(3.0 * exposure), registry=store).promoted
+    with pytest.raises(InvalidData, match=r"exposure 'Years'.*offset=np.log"):
+        update("r", X, y, registry=store)
+    assert len(store.versions("r")) == 2
+
+
 # ---------------------------------------------------------------------------------- what is refused
+
+
+def test_offsets_that_mean_nothing(store: Registry) -> None:
+    registered(store, LogisticRegression(verbose=0))
+    X, y = drawn(1)
+    with pytest.raises(UnsupportedParameter, match="classification with the link 'logit'"):
+        update("m", X, y, offset=np.zeros(ROWS), registry=store)
+    store.register(Ridge().fit(X, X[:, 0]), "r", data=X, target=y, alias="champion")
+    with pytest.raises(UnsupportedParameter, match="Ridge cannot learn with one"):
+        update("r", X, X[:, 0], offset=np.zeros(ROWS), registry=store)
+    assert len(store.versions("m")) == len(store.versions("r")) == 1
 
 
 def test_other_classes_are_another_model(store: Registry) -> None:
