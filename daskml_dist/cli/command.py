@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns
     -------
-    0 on success, 1 where the demo found something wrong, 2 for bad usage or data, 130 after Ctrl-C.
+    0 on success, 1 where the demo found something wrong or a model in the list is damaged, 2 for bad usage
+    or data, 130 after Ctrl-C.
     """
     parser = arguments.parser()
     try:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from daskml_dist.cli import option_types
-from daskml_dist.cli.report import Report
-from daskml_dist.registry import Registry, parse
-from daskml_dist.registry.names import BadName
+from daskml_dist.cli.report import Report, one_line
+from daskml_dist.edge import InvalidModel
+from daskml_dist.registry import Registry, Version, parse
+from daskml_dist.registry.names import BadName, NotRegistered
 
 HELP = """What is registered, and which version an alias means.
 
@@ -54,7 +58,7 @@ def add_parsers(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Do what was asked for; 0.
+    """Do what was asked for; 0, or 1 where something in the list is damaged.
 
     Raises
     ------
@@ -63,8 +67,8 @@ def run(given: argparse.Namespace) -> int:
     """
     store, report = Registry(given.registry), Report()
     if given.verb == "list":
-        _list(store, report)
-    elif given.verb == "show":
+        return _list(store, report)
+    if given.verb == "show":
         _show(store, report, given.spec)
     elif given.verb == "compare":
         report.line(str(store.compare(given.first, given.second)))
@@ -80,25 +84,50 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _list(store: Registry, report: Report) -> None:
-    names = store.models()
+def _list(store: Registry, report: Report) -> int:
+    """A line for each model, and after them what is damaged."""
+    names, damaged = store.models(), list[str]()
     if not names:
         report.line(
             f"no models in {store.url}; daskml-dist fit FILE --target COLUMN --register NAME adds one"
         )
-        return
-    rows = [("model", "versions", "registered", "aliases", "metrics of the newest")]
-    for name in names:
-        versions = store.versions(name)
-        newest = versions[-1]
-        aliases = ", ".join(f"{alias} {number}" for alias, number in store.aliases(name).items())
-        numbers = {key: value for key, value in newest.metrics.items() if isinstance(value, float)}
-        metrics = ", ".join(f"{key} {value:.4g}" for key, value in list(numbers.items())[:3])
-        when = str(newest.lineage["registered_at"])[:16].replace("T", " ")
-        rows.append((name, str(len(versions)), when, aliases or "-", metrics or "-"))
+        return 0
+    rows: list[tuple[str, ...]] = [("model", "versions", "registered", "aliases", "metrics of the newest")]
+    rows += [_row(store, name, damaged) for name in names]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     for row in rows:
         report.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for what in damaged:
+        print(f"daskml-dist: damaged: {one_line(what)}", file=sys.stderr, flush=True)
+    return 1 if damaged else 0
+
+
+def _row(store: Registry, name: str, damaged: list[str]) -> tuple[str, ...]:
+    """What is listed of a model; what of it cannot be read is added to ``damaged``."""
+    versions: list[Version] = []
+    numbers = store.numbers(name)
+    for number in numbers:
+        with _noting(f"{name}/{number}", damaged):
+            versions.append(store.version(f"{name}/{number}"))
+    aliases = "?"
+    with _noting(f"the aliases of {name}", damaged):
+        aliases = ", ".join(f"{alias} {number}" for alias, number in store.aliases(name).items()) or "-"
+    if not versions:
+        return name, str(len(numbers)), "?", aliases, "?"
+    newest = versions[-1]
+    told = {key: value for key, value in newest.metrics.items() if isinstance(value, float)}
+    metrics = ", ".join(f"{key} {value:.4g}" for key, value in list(told.items())[:3])
+    when = str(newest.lineage.get("registered_at", "-"))[:16].replace("T", " ")
+    return name, str(len(numbers)), when, aliases, metrics or "-"
+
+
+@contextmanager
+def _noting(what: str, damaged: list[str]) -> Iterator[None]:
+    """Write down what cannot be read, and go on."""
+    try:
+        yield
+    except (InvalidModel, NotRegistered, OSError) as error:
+        damaged.append(f"{what}: {error}")
 
 
 def _show(store: Registry, report: Report, spec: str) -> None:

@@ -81,8 +81,18 @@ class Registry:
                 found.append(name)
         return found
 
+    def numbers(self, name: str) -> list[int]:
+        """The numbers of a model's versions in order; their manifests are not read."""
+        return self._complete(checked_name(name))
+
     def versions(self, name: str) -> list[Version]:
-        """All versions of a model in order; ``NotRegistered`` where there is none."""
+        """All versions of a model in order; ``NotRegistered`` where there is none.
+
+        Raises
+        ------
+        InvalidModel
+            One of them is damaged; ``version`` reads the others.
+        """
         found = [self._version(name, number) for number in self._complete(checked_name(name))]
         if not found:
             raise NotRegistered(self._unknown(name))

@@ -12,6 +12,7 @@ import pytest
 
 from daskml_dist import load
 from daskml_dist.cli import Encoding
+from daskml_dist.linear_model import Ridge
 from daskml_dist.registry import Registry
 
 DICE = np.random.default_rng(0)
@@ -101,3 +102,36 @@ def test_options_that_need_a_name(tmp_path: Path, run: Callable) -> None:
     for option in ("--alias", "--personal"):
         ran = run("fit", "x.csv", "--target", "y", option, "a")
         assert ran.code == 2 and f"{option} needs --register" in ran.err
+
+
+def test_one_damaged_manifest_hides_no_other_model(tmp_path: Path, run: Callable) -> None:
+    root = tmp_path / "registry"
+    store, (X, y) = Registry(root), (DICE.normal(size=(50, 2)), DICE.normal(size=50))
+    for name in ("first", "second", "second", "third"):
+        store.register(Ridge().fit(X, y), name, data=X, target=y, metrics={"r2": 0.5}, alias="champion")
+    place = ("--registry", root)
+    whole = run("models", "list", *place)
+    assert (whole.code, whole.err) == (0, "")
+    manifest = root / "second" / "versions" / "2" / "manifest.json"
+    kept = manifest.read_bytes()
+    for damage in (lambda: manifest.write_bytes(kept[:-40]), manifest.unlink):
+        damage()
+        ran = run("models", "list", *place)
+        assert ran.code == 1
+        assert [line.split()[:2] for line in ran.out.splitlines()[1:]] == [
+            ["first", "1"],
+            ["second", "2"],
+            ["third", "1"],
+        ]
+        assert ran.out.count("champion") == 3 and ran.out.count("r2 0.5") == 3
+        assert ran.err.startswith("daskml-dist: damaged: second/2: ") and ran.err.count("\n") == 1
+        manifest.write_bytes(kept)
+    assert run("models", "list", *place).out == whole.out
+    event = root / "third" / "aliases" / "champion" / "1" / "event.json"
+    event.write_bytes(event.read_bytes()[:-40])
+    for path in (root / "first").rglob("manifest.json"):
+        path.write_text("{}")
+    ran = run("models", "list", *place)
+    assert ran.code == 1 and "second" in ran.out
+    told = [line.split(": ")[2] for line in ran.err.splitlines()]
+    assert told == ["first/1", "the aliases of third"]
