@@ -144,7 +144,9 @@ class Feedback:
         if means.ndim != 1 or came.ndim != 1 or not np.isfinite(came).all():
             raise InvalidData("a regression takes one finite prediction and one finite label a row")
         if max(np.abs(means).max(initial=0.0), np.abs(came).max(initial=0.0)) > _MOST:
-            raise InvalidData(f"a prediction or label is beyond {_MOST:g}: sums of squares have no room for it")
+            raise InvalidData(
+                f"a prediction or label is beyond {_MOST:g}: sums of squares have no room for it"
+            )
         error = means - came
         sums = self._empty()
         sums[[_ROWS, _ERROR, _SQUARED]] = len(came), error.sum(), error @ error

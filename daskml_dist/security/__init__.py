@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from daskml_dist.security.audit import AuditLog, verify_audit
     from daskml_dist.security.authority import Authority, Certificate
     from daskml_dist.security.chain import AuditBroken
+    from daskml_dist.security.keys import CertificateRequest
     from daskml_dist.security.limits import Limits, Rates, TokenBucket, TooLarge
     from daskml_dist.security.masking import Masking
     from daskml_dist.security.openid import oidc
-    from daskml_dist.security.scopes import Forbidden, Token, Unauthorized
+    from daskml_dist.security.scopes import Forbidden, KeysComing, Token, Unauthorized
     from daskml_dist.security.tokens import Tokens
 
 _HOMES = {
@@ -24,7 +25,9 @@ _HOMES = {
     "AuditLog": "audit",
     "Authority": "authority",
     "Certificate": "authority",
+    "CertificateRequest": "keys",
     "Forbidden": "scopes",
+    "KeysComing": "scopes",
     "Limits": "limits",
     "Masking": "masking",
     "Rates": "limits",
@@ -42,7 +45,9 @@ __all__ = [
     "AuditLog",
     "Authority",
     "Certificate",
+    "CertificateRequest",
     "Forbidden",
+    "KeysComing",
     "Limits",
     "Masking",
     "Rates",

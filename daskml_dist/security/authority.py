@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from daskml_dist.errors import DaskmlDistError
-from daskml_dist.security.files import check_private, write_private
+from daskml_dist.security.files import check_private
+from daskml_dist.security.keys import new_key, requested_key, write_pair
 
 if TYPE_CHECKING:
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
     from distributed.security import Security
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -76,17 +77,17 @@ class Authority:
         if self.certificate.exists():
             raise FileExistsError(f"{self._folder} has an authority already; use it, or another folder")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        key = _new_key()
+        key = new_key()
         who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"{name} authority")])
         made = (
-            _builder(who, who, key, days=366 * _YEARS)
+            _builder(who, who, key.public_key(), days=366 * _YEARS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=True), critical=True)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
             )
         )
-        _write(made, key, key, self.certificate, self._key)
+        write_pair(self.certificate, self._key, key, _pem(made, key))
         return self
 
     def issue(self, name: str, hosts: Sequence[str], *, days: int = 365) -> Certificate:
@@ -105,37 +106,33 @@ class Authority:
         ValueError
             For names that are none.
         """
-        from cryptography import x509
-        from cryptography.x509.oid import ExtendedKeyUsageOID
-
-        if not _NAME.fullmatch(name) or name == "ca":
-            raise ValueError(f"{name!r} cannot name a certificate; use a-z, 0-9, '_', '.', '-', and not 'ca'")
-        if isinstance(hosts, str) or not hosts:
-            raise ValueError(f"hosts={hosts!r}; give a list of names and addresses of the machine")
-        if days < 1:
-            raise ValueError(f"days={days}; a certificate is for a day or more")
-        signer, issuer = self._signer()
-        key = _new_key()
-        who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        made = (
-            _builder(who, issuer.subject, key, days=days)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(both), critical=False)
-            .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
-            )
-        )
-        _write(made, key, signer, *self._paths(name))
+        key = new_key()
+        pem = self._signed(key.public_key(), name, hosts, days)
+        write_pair(*self._paths(name), key, pem)
         return self.issued(name)
+
+    def sign(self, request: bytes, name: str, hosts: Sequence[str], *, days: int = 365) -> bytes:
+        """A certificate for a key that was made elsewhere and stays there.
+
+        Parameters
+        ----------
+        request : `CertificateRequest.pem` of whoever has the key. Nothing but the key is taken from it.
+        name, hosts, days : as for `issue`.
+
+        Returns
+        -------
+        The certificate, PEM.
+
+        Raises
+        ------
+        AuthorityMissing, ValueError
+            As for `issue`; and ValueError where the request is damaged, or its key is not on P-256.
+        """
+        return self._signed(requested_key(request), name, hosts, days)
 
     def issued(self, name: str) -> Certificate:
         """The certificate of a name."""
-        certificate, key = self._paths(name)
-        if not certificate.exists():
-            raise AuthorityMissing(f"{self._folder} has no certificate {name!r}; issue one")
+        certificate, key = self._there(name)
         return Certificate(certificate, key, _load(certificate).not_valid_after_utc)
 
     def renew(self, name: str, *, within: int = 30, days: int = 365) -> Certificate:
@@ -199,6 +196,38 @@ class Authority:
     def _paths(self, name: str) -> tuple[Path, Path]:
         return self._folder / f"{name}.pem", self._folder / f"{name}.key"
 
+    def _there(self, name: str) -> tuple[Path, Path]:
+        certificate, key = self._paths(name)
+        if not certificate.exists():
+            raise AuthorityMissing(f"{self._folder} has no certificate {name!r}; issue one")
+        return certificate, key
+
+    def _signed(self, key: EllipticCurvePublicKey, name: str, hosts: Sequence[str], days: int) -> bytes:
+        """A certificate for a key, PEM."""
+        from cryptography import x509
+        from cryptography.x509.oid import ExtendedKeyUsageOID
+
+        if not _NAME.fullmatch(name) or name == "ca":
+            raise ValueError(f"{name!r} cannot name a certificate; use a-z, 0-9, '_', '.', '-', and not 'ca'")
+        if isinstance(hosts, str) or not hosts:
+            raise ValueError(f"hosts={hosts!r}; give a list of names and addresses of the machine")
+        if days < 1:
+            raise ValueError(f"days={days}; a certificate is for a day or more")
+        signer, issuer = self._signer()
+        who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        made = (
+            _builder(who, issuer.subject, key, days=days)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+            .add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+            )
+        )
+        return _pem(made, signer)
+
     def _trusted(self) -> Path:
         if not self.certificate.exists():
             raise AuthorityMissing(
@@ -207,10 +236,10 @@ class Authority:
         return self.certificate
 
     def _own(self, context: ssl.SSLContext, name: str) -> ssl.SSLContext:
-        found = self.issued(name)
-        check_private(found.key)
+        certificate, key = self._there(name)
+        check_private(key)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(found.certificate, found.key)
+        context.load_cert_chain(certificate, key)
         return context
 
     def _signer(self) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
@@ -225,14 +254,8 @@ class Authority:
         return key, _load(self.certificate)
 
 
-def _new_key() -> EllipticCurvePrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    return ec.generate_private_key(ec.SECP256R1())
-
-
 def _builder(
-    who: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, *, days: int
+    who: x509.Name, issuer: x509.Name, key: EllipticCurvePublicKey, *, days: int
 ) -> x509.CertificateBuilder:
     from cryptography import x509
 
@@ -241,11 +264,11 @@ def _builder(
         x509.CertificateBuilder()
         .subject_name(who)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))  # clocks of machines differ
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
@@ -282,16 +305,8 @@ def _load(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
-def _write(
-    made: x509.CertificateBuilder,
-    key: EllipticCurvePrivateKey,
-    signer: EllipticCurvePrivateKey,
-    certificate_path: Path,
-    key_path: Path,
-) -> None:
+def _pem(made: x509.CertificateBuilder, signer: EllipticCurvePrivateKey) -> bytes:
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.hazmat.primitives.serialization import Encoding
 
-    pem = made.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)
-    write_private(key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    write_private(certificate_path, pem)
+    return made.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from daskml_dist.security.scopes import Token, Unauthorized, known_scopes
+from daskml_dist.security.scopes import KeysComing, Token, Unauthorized, known_scopes
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -62,7 +63,9 @@ class OpenId:
         Raises
         ------
         Unauthorized
-            For a token that is not signed by the issuer for this audience, or has expired.
+            For a token that is not signed by the issuer for this audience, or has expired. `KeysComing`,
+            which is one, where the key is unknown and the provider is being asked: look again when it has
+            answered.
         Forbidden
             For one without the scope.
         """
@@ -109,24 +112,44 @@ class _Keys:
         _check_source(self._source)
         self._reading = threading.Lock()
         self._keys = _read(self._source)
-        self._then = time.monotonic()
+        self._then, self._hurried = time.monotonic(), -math.inf
 
     def of(self, name: object) -> tuple[PyJWK, str]:
-        """The key of that name and its algorithm; a token without a name needs there to be one key."""
-        found = self._keys.get(name) if isinstance(name, str) else None
-        if name is None and len(self._keys) == 1:
-            [found] = self._keys.values()
-        age = time.monotonic() - self._then
-        if age > _FRESH or (found is None and age > _HURRY):
+        """The key of that name and its algorithm; a token without a name needs there to be one key.
+
+        Raises
+        ------
+        KeysComing
+            It is not known, and whether the provider has it by now is being asked: at most every 30 s.
+        Unauthorized
+            It is not known.
+        """
+        found, now = self._named(name), time.monotonic()
+        unknown = found is None and isinstance(name, str)
+        if now - self._then > _FRESH:
             self._refresh()
+        elif unknown and now - self._hurried > _HURRY:
+            self._hurried = now if self._refresh() else self._hurried
+        if unknown and self._reading.locked():
+            raise KeysComing(self._reading.locked)
+        found = found or self._named(name)  # the reading may just have ended
         if found is None:
             raise Unauthorized("the signed token names a key that is not known here")
         return found
 
-    def _refresh(self) -> None:
-        if self._reading.acquire(blocking=False):
-            self._then = time.monotonic()
-            threading.Thread(target=self._read_again, name="keys of tokens", daemon=True).start()
+    def _named(self, name: object) -> tuple[PyJWK, str] | None:
+        if name is None and len(self._keys) == 1:
+            [found] = self._keys.values()
+            return found
+        return self._keys.get(name) if isinstance(name, str) else None
+
+    def _refresh(self) -> bool:
+        """Begin to read the keys; False where that is under way."""
+        if not self._reading.acquire(blocking=False):
+            return False
+        self._then = time.monotonic()
+        threading.Thread(target=self._read_again, name="keys of tokens", daemon=True).start()
+        return True
 
     def _read_again(self) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import final
 
@@ -14,6 +14,19 @@ _SCOPE = re.compile(r"(?:predict|explain|feedback):(?:\*|[a-z0-9][a-z0-9_.-]{0,6
 
 class Unauthorized(DaskmlDistError, PermissionError):
     """Nobody that is known asks: no token, an unknown, expired or revoked one. HTTP 401."""
+
+
+class KeysComing(Unauthorized):
+    """A token names a key that is not known here, and the provider's keys are being read again.
+
+    Parameters
+    ----------
+    pending : whether they still are; afterwards the token can be looked at once more.
+    """
+
+    def __init__(self, pending: Callable[[], bool]) -> None:
+        super().__init__("the signed token names a key that is not known here yet; ask again in a moment")
+        self.pending = pending
 
 
 class Forbidden(DaskmlDistError, PermissionError):

@@ -21,6 +21,7 @@ from daskml_dist.serve import strict_json
 from daskml_dist.serve.bodies import error_body, read_body, read_head
 from daskml_dist.serve.controller import Controller
 from daskml_dist.serve.gateway_app import Checker, GatewayApp
+from daskml_dist.serve.node_certificates import Nodes
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.status import status_of
 
@@ -39,7 +40,7 @@ class Admin:
     checker : of tokens; "admin" for people, "deploy" for agents.
     audit : what is changed, and by whom, is written there.
     stop : ends the gateway. url : of the public port.
-    launch : what agents start replicas with.
+    nodes : what agents of other machines are told.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class Admin:
         audit: AuditLog,
         stop: Callable[[], None],
         url: str,
-        launch: dict[str, Any],
+        nodes: Nodes,
     ) -> None:
         self._controller, self._app, self._checker, self._audit = controller, app, checker, audit
-        self._stop, self._url, self._launch = stop, url, launch
+        self._stop, self._url, self._nodes = stop, url, nodes
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -66,6 +67,7 @@ class Admin:
             ("POST", "/scale", "deploy", self._scale),
             ("POST", "/stop", "admin", self._end),
             ("POST", "/agent", "deploy", self._agent),
+            ("POST", "/certificate", "deploy", self._certificate),
         ]
         routes = [
             Route(path, self._guarded(path, scope, handler), methods=[method])
@@ -145,10 +147,19 @@ class Admin:
     async def _agent(self, given: dict[str, Any]) -> Any:
         if not _is_report(given):
             raise Refused(422, "an agent reports agent, host, replicas, leaving", "json")
+        try:
+            self._nodes.check(given["host"])
+        except Refused as refused:
+            self._controller.refuse(given["agent"], refused.message)
+            raise
         self._controller.hear(given)
         desired = self._controller.desired
         told = {"token": desired.token, "model": desired.model}
-        return self._controller.wanted(given["agent"]) | told | self._launch
+        return self._controller.wanted(given["agent"]) | told | self._nodes.launch
+
+    async def _certificate(self, given: dict[str, Any]) -> Any:
+        host, request = _text(given, "host"), _text(given, "request")
+        return {"host": host} | self._nodes.certify(host, request)
 
 
 def _text(given: dict[str, Any], name: str) -> str:
@@ -170,7 +181,9 @@ def _is_report(given: dict[str, Any]) -> bool:
 
 
 def _facts(said: Any) -> dict[str, Any]:
-    return dict(said) if isinstance(said, dict) else {}
+    """What is written down of an answer: no files."""
+    told = said.items() if isinstance(said, dict) else ()
+    return {name: value for name, value in told if name not in ("certificate", "authority")}
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -22,6 +22,8 @@ from typing import Any, final
 from daskml_dist import edge
 from daskml_dist.serve.access import Access, DeploymentRefused, DeploymentUnreachable
 from daskml_dist.serve.agent import LOOK, Agent, Wanted
+from daskml_dist.serve.node_certificates import NodeCertificate
+from daskml_dist.serve.options import is_loopback
 
 TOKEN = "DASKML_DIST_AGENT_TOKEN"
 """The environment variable with a token of the scope "deploy"."""
@@ -43,6 +45,7 @@ class AgentProcess:
         self._name, self._host, self._folder, self._access = name, host, folder, access
         self._agent: Agent | None = None
         self._directories: dict[str, str] = {}
+        self._certificate = NodeCertificate(access, host, folder / "tls")
         self.ended = False
 
     def run(self) -> None:
@@ -56,7 +59,7 @@ class AgentProcess:
                 try:
                     self._told(self._access.ask("POST", "/agent", self._report(), timeout=2.0))
                     heard = time.monotonic()
-                except (DeploymentUnreachable, DeploymentRefused) as error:
+                except (DeploymentUnreachable, DeploymentRefused, ValueError) as error:
                     print(f"agent {self._name}: {error}", file=sys.stderr, flush=True)
             changed = self._agent.look() if self._agent is not None else False
             time.sleep(LOOK)
@@ -72,8 +75,12 @@ class AgentProcess:
         if said["stop"]:
             self.ended = True
             return
+        secured = said["tls"] and not is_loopback(self._host)
+        if secured:
+            self._certificate.renew()
         if self._agent is None:
-            self._agent = Agent(self._name, self._host, self._folder, said["token"], said["arguments"])
+            arguments = said["arguments"] + (self._certificate.arguments() if secured else [])
+            self._agent = Agent(self._name, self._host, self._folder, said["token"], arguments)
         wanted = []
         for told in said["wanted"]:
             replica = Wanted(**told)

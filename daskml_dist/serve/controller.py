@@ -71,7 +71,7 @@ class Controller(Keeper):
         if self.desired.current is not None and self.desired.counts:
             return
         end = self._loop.time() + _JOINING
-        while len(self._agents) < agents and self._loop.time() < end:
+        while len(self._agents) + len(self._refused) < agents and self._loop.time() < end:
             await asyncio.sleep(LOOK)
         await self.roll(self.desired.spec)
 
@@ -242,7 +242,7 @@ class Controller(Keeper):
             for replica in known.report["replicas"]:
                 if replica["version"] == version and replica["state"] == "failed":
                     return str(replica["why"])
-        return None
+        return None if self._agents else next(iter(self._refused.values()), None)
 
     async def _watch(self, version: str) -> str | None:
         """Look at the answers of a version for a while: errors, deaths, and answers much slower than

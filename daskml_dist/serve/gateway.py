@@ -25,7 +25,7 @@ import uvloop
 
 from daskml_dist.errors import DaskmlDistError
 from daskml_dist.registry.names import checked_name
-from daskml_dist.security import AuditLog, Authority, Limits, Rates, Tokens
+from daskml_dist.security import AuditLog, Limits, Rates, Tokens, oidc
 from daskml_dist.serve.access import ADMIN
 from daskml_dist.serve.admin import Admin
 from daskml_dist.serve.agent import Agent
@@ -35,7 +35,8 @@ from daskml_dist.serve.desired import Desired
 from daskml_dist.serve.drift_watch import DriftWatch
 from daskml_dist.serve.gateway_app import Checker, GatewayApp
 from daskml_dist.serve.health import HealthChecks
-from daskml_dist.serve.options import GatewayOptions, add_arguments, home, options_of
+from daskml_dist.serve.node_certificates import Nodes, authority_in
+from daskml_dist.serve.options import GatewayOptions, add_arguments, home, is_loopback, options_of
 from daskml_dist.serve.processes import write_json
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.replica import listen, server_of
@@ -60,12 +61,12 @@ async def run(
     ----------
     announce : is told when the ports listen, and when the deployment is ready: url, admin, and the token
         where it is new.
-    checker : of users' tokens; None for those of the deployment's file.
+    checker : of users' tokens; None for those of the provider in the options, or of the deployment's file.
 
     Raises
     ------
     CannotServe
-        Another gateway serves this deployment, or the version does not work.
+        Another gateway serves this deployment, the version does not work, or the provider has no keys.
     OSError
         A port is taken.
     """
@@ -78,6 +79,7 @@ async def run(
     folder = options.folder or home() / name
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(folder):
+        checker = checker or _provider(options)
         await _Gateway(replace(options, folder=folder), folder, source, checker).run(announce)
 
 
@@ -95,13 +97,17 @@ class _Gateway:
             desired = Desired(found.name, options.spec, options.replicas, seen=found.version)
         self._desired, self._state = desired, state
         self._tokens = Tokens(folder / "tokens.json")
-        self._pool = Pool()
+        self._checker = checker or self._tokens
+        inner = folder / "tls" / "nodes" if options.tls else None
+        launch = {"arguments": self._arguments(), "registry": options.registry}
+        self._nodes = Nodes(launch, inner, plain=options.insecure)
+        self._pool = Pool(self._nodes.context)
         rates = Rates(rate=options.rate, burst=max(1.0, 2 * options.rate)) if options.rate > 0 else None
         self._app = GatewayApp(
             desired.model,
             Router(),
             self._pool,
-            checker or self._tokens,
+            self._checker,
             desired.token,
             options.limits,
             rates=rates,
@@ -122,9 +128,8 @@ class _Gateway:
         scheme = "https" if options.tls else "http"
         url = f"{scheme}://{options.host}:{self._desired.port}"
         admin_url = f"{scheme}://{options.admin_host}:{private.getsockname()[1]}"
-        launch = {"arguments": self._arguments(), "registry": options.registry}
         audit = AuditLog(self._folder / "audit.jsonl")
-        admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url, launch)
+        admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url, self._nodes)
         tls = self._tls()
         servers = [_server(self._app, options.limits, tls), _server(admin.application(), Limits(), tls)]
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -139,6 +144,7 @@ class _Gateway:
         ]
         told = {"url": url, "admin": admin_url, "model": self._desired.model, "pid": os.getpid()}
         told |= {"folder": str(self._folder)} | self._new_tokens(admin_url)
+        told |= {"issuer": options.oidc[0]} if options.oidc else {}
         self._controller.save()
         announce({"listening": True, "admin": admin_url} | self._for_agents())
         beginning = asyncio.create_task(self._begin(announce, told))
@@ -217,7 +223,7 @@ class _Gateway:
         if self._options.tls:
             told["authority"] = str(self._folder / "tls" / "ca.pem")
         write_json(self._folder / ADMIN, told)
-        if any(token.note == "first" for token in self._tokens.list()):
+        if self._checker is not self._tokens or any(token.note == "first" for token in self._tokens.list()):
             return {}
         model = self._desired.model
         scopes = [f"predict:{model}", f"explain:{model}", f"feedback:{model}", "metrics"]
@@ -228,15 +234,24 @@ class _Gateway:
             return {}
         folder = self._folder / "tls"
         hosts = sorted({self._options.host, self._options.admin_host, "localhost", "127.0.0.1"})
-        authority = Authority(folder).create()
+        authority = authority_in(folder)
         authority.issue("gateway", hosts)
         context = authority.server_context("gateway", clients=False)
         return {"ssl_context_factory": lambda config, default: context}
 
 
+def _provider(options: GatewayOptions) -> Checker | None:
+    if options.oidc is None:
+        return None
+    try:
+        return oidc(*options.oidc, claim=options.oidc_claim)
+    except (ImportError, OSError, ValueError) as error:
+        raise CannotServe(f"--oidc: {error}") from error
+
+
 def _check_exposed(options: GatewayOptions) -> None:
     for host in (options.host, options.admin_host):
-        if host not in ("127.0.0.1", "::1", "localhost") and not (options.tls or options.insecure):
+        if not (is_loopback(host) or options.tls or options.insecure):
             raise CannotServe(
                 f"{host} can be reached from other machines, and without TLS everybody on the way reads "
                 "tokens and data; give --tls, or --insecure-no-tls where something else encrypts"
@@ -291,7 +306,8 @@ def _words(told: dict[str, Any]) -> str:
     """What a person needs first."""
     token = told.get("token")
     lines = [f"serving {told['model']} at {told['url']}"]
-    lines.append(f"token   {token}  (shown once)" if token else "token   as before")
+    before = f"of {told['issuer']}" if "issuer" in told else "as before"
+    lines.append(f"token   {token}  (shown once)" if token else f"token   {before}")
     lines.append(f"admin   {told['admin']}  (daskml-dist status {told['model']})")
     header = f' -H "Authorization: Bearer {token}"' if token else ' -H "Authorization: Bearer $TOKEN"'
     lines.append(f"try     curl{header} {told['url']}/v2/models/{told['model']}")

@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol, final
 
 import orjson
 
-from daskml_dist.security import Forbidden, Limits, Rates, Token, Unauthorized
+from daskml_dist.security import Forbidden, KeysComing, Limits, Rates, Token, Unauthorized
+from daskml_dist.serve.admission import WaitingRoom
 from daskml_dist.serve.bodies import (
     Gone,
     Head,
@@ -99,7 +100,8 @@ class GatewayApp:
         self.model, self.router, self.pool = model, router, pool
         self.limits, self.queue = limits, queue
         self.figures = GatewayFigures(model, router)
-        self._checker, self._rates = checker, rates
+        self._checker, self._rates, self._room = checker, rates, WaitingRoom()
+        self._waiting: set[asyncio.Task[None]] = set()
         self._forwarder = Forwarder(router, pool, self.figures.retries)
         self._sticky = None if sticky is None else sticky.lower().encode()
         self._common = b"host: replica\r\nauthorization: Bearer %b\r\n" % replica_token.encode()
@@ -136,7 +138,11 @@ class GatewayApp:
             return self._health(path)
         route = self._routes.get((method, path)) or self._route(method, path)
         head = read_head(scope["headers"])
-        self._admit(head, route.scope)
+        try:
+            self._admit(head, route.scope)
+        except KeysComing as coming:
+            await self._room.wait(coming)
+            self._admit(head, route.scope, waited=True)
         if path == "/metrics":
             text = self.figures.text(await self._scraped())
             return 200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], text, ""
@@ -160,22 +166,40 @@ class GatewayApp:
             self.figures.answered(version, status, time.perf_counter() - began)
             exchange.reply(started(status, headers), body)
 
-        try:
-            self._admit(exchange.head, route.scope)
-            self._check_queue()
-        except Refused as refused:
-            done(refused, "")
-            return
-        self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
+        def admitted(waited: bool = False) -> None:
+            try:
+                self._admit(exchange.head, route.scope, waited)
+                self._check_queue()
+            except Refused as refused:
+                done(refused, "")
+            else:
+                self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
 
-    def _admit(self, head: Head, scope: str) -> None:
-        """Refuse who may not ask, or asks too often."""
+        async def later(coming: KeysComing) -> None:
+            try:
+                await self._room.wait(coming)
+            except Refused as refused:
+                done(refused, "")
+            else:
+                admitted(waited=True)
+
+        try:
+            admitted()
+        except KeysComing as coming:
+            task = asyncio.create_task(later(coming))
+            self._waiting.add(task)
+            task.add_done_callback(self._waiting.discard)
+
+    def _admit(self, head: Head, scope: str, waited: bool = False) -> None:
+        """Refuse who may not ask, or asks too often; `KeysComing` where that cannot be said yet."""
         scheme, _, secret = head.authorization.partition(b" ")
         if scheme.lower() != b"bearer" or not secret:
             raise Refused(401, "a token is needed: Authorization: Bearer TOKEN", "token")
         try:
             token = self._checker.check(secret.decode("latin-1"), scope)
         except Unauthorized as error:
+            if isinstance(error, KeysComing) and not waited:
+                raise
             raise Refused(401, str(error), "token") from None
         except Forbidden as error:
             raise Refused(403, str(error), "scope") from None

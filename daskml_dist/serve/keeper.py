@@ -53,6 +53,7 @@ class Keeper:
         self.desired, self._path, self._app, self._local = desired, path, app, local
         self._router = app.router
         self._agents: dict[str, KnownAgent] = {}
+        self._refused: dict[str, str] = {}
         self._draining: dict[str, float] = {}
         self._silent: dict[str, float] = {}
         self._loop = asyncio.get_running_loop()
@@ -101,6 +102,12 @@ class Keeper:
                 self._app.figures.restarts[replica["version"]] = max(
                     self._app.figures.restarts[replica["version"]], replica["restarts"]
                 )
+
+    def refuse(self, agent: str, why: str) -> None:
+        """Remember why an agent is not taken; it is told once."""
+        if self._refused.get(agent) != why:
+            self._refused[agent] = why
+            self.desired.tell("agent refused", {"agent": agent, "why": why})
 
     def wanted(self, agent: str) -> dict[str, Any]:
         """What an agent is told."""

@@ -32,6 +32,8 @@ class GatewayOptions:
     agents : that are waited for before the first replica is started, so that replicas are spread over them.
     tls : whether both ports speak TLS, with a certificate of the deployment's own authority.
     insecure : whether another host than the loopback may be served without TLS.
+    oidc : issuer, audience and keys (a file or URL) of a provider whose tokens are taken instead of those of
+        the deployment; None for these. oidc_claim : where their scopes are.
     json : whether what is told is one line of JSON.
     """
 
@@ -52,7 +54,14 @@ class GatewayOptions:
     agents: int = 0
     tls: bool = False
     insecure: bool = False
+    oidc: tuple[str, str, str] | None = None
+    oidc_claim: str = "scope"
     json: bool = False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can be behind an address."""
+    return host in ("127.0.0.1", "::1", "localhost")
 
 
 def home() -> Path:
@@ -85,10 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-local", dest="local", action="store_false", help="keep no replicas on this machine; agents do"
     )
     parser.add_argument("--agents", type=whole(0), default=0, metavar="N", help="to wait for at first (0)")
-    parser.add_argument("--tls", action="store_true", help="with a certificate of its own authority")
-    parser.add_argument(
-        "--insecure-no-tls", dest="insecure", action="store_true", help="let other machines ask without TLS"
-    )
+    _add_trust(parser)
     parser.add_argument("--json", action="store_true", help="tell URL and token as one line of JSON")
     for field in fields(Limits):
         parser.add_argument(
@@ -100,10 +106,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    """Who is believed, and over which wire."""
+    parser.add_argument("--tls", action="store_true", help="with a certificate of its own authority")
+    parser.add_argument(
+        "--insecure-no-tls", dest="insecure", action="store_true", help="let other machines ask without TLS"
+    )
+    parser.add_argument(
+        "--oidc",
+        nargs=3,
+        metavar=("ISSUER", "AUDIENCE", "KEYS"),
+        help="take the tokens that a provider signs; KEYS is the https URL or file of its keys",
+    )
+    parser.add_argument(
+        "--oidc-claim", default="scope", metavar="NAME", help="of the scopes in such a token (scope)"
+    )
+
+
 def options_of(arguments: argparse.Namespace) -> GatewayOptions:
     """The record of what was given."""
     given = {name: value for name, value in vars(arguments).items() if name != "command"}
     limits = Limits(**{field.name: given.pop(f"max_{field.name}") for field in fields(Limits)})
+    given["oidc"] = given["oidc"] and tuple(given["oidc"])
     return GatewayOptions(**given, limits=limits)
 
 

@@ -23,7 +23,7 @@ from typing import Any, final
 import uvicorn
 
 from daskml_dist.edge import InvalidModel
-from daskml_dist.security import Limits
+from daskml_dist.security import Authority, Limits
 from daskml_dist.serve.bounded_http import BoundedHttp, close_overdue
 from daskml_dist.serve.replica_app import ReplicaApp
 from daskml_dist.serve.served import Served
@@ -45,6 +45,7 @@ class ReplicaOptions:
     model : directory of the version.
     host, port : to listen on; port 0 for any that is free.
     lease : seconds without a request that knows the token after which the replica ends; 0 for ever.
+    tls : folder of its certificate, and of that of the authority that whoever asks must be of; None for HTTP.
     limits : of a request.
     """
 
@@ -52,6 +53,7 @@ class ReplicaOptions:
     host: str = "127.0.0.1"
     port: int = 0
     lease: float = 0.0
+    tls: Path | None = None
     limits: Limits = Limits()
 
 
@@ -96,12 +98,12 @@ async def run(options: ReplicaOptions, token: str | None, announce: Callable[[di
     InvalidModel
         The model is damaged or foreign.
     OSError
-        The port is taken.
+        The port is taken, or the certificate is not there.
     """
     app = ReplicaApp(Served(options.model), token, options.limits)
     app.warm_up()
     listener = listen(options.host, options.port)
-    server = server_of(app, options.limits)
+    server = server_of(app, options.limits, **_secured(options))
     tasks = [asyncio.create_task(close_overdue(server.server_state.connections))]
     if options.lease > 0:
         tasks.append(asyncio.create_task(_watch_lease(app, server, options.lease)))
@@ -122,6 +124,14 @@ async def run(options: ReplicaOptions, token: str | None, announce: Callable[[di
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _secured(options: ReplicaOptions) -> dict[str, Any]:
+    """What uvicorn needs for TLS with certificates on both sides."""
+    if options.tls is None:
+        return {}
+    context = Authority(options.tls).server_context("replica", clients=True)
+    return {"ssl_context_factory": lambda config, default: context}
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -158,6 +168,7 @@ def _options(arguments: Sequence[str] | None) -> ReplicaOptions:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lease", type=float, default=0.0)
+    parser.add_argument("--tls", type=Path)
     for name, most in asdict(Limits()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(most), default=most)
     given = vars(parser.parse_args(arguments))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, final
 
 import httptools
 
+from daskml_dist.serve.options import is_loopback
 from daskml_dist.serve.routing import Target
 
 IDLE = 30.0
@@ -136,7 +137,7 @@ class Pool:
 
     Parameters
     ----------
-    context : for TLS; None for none.
+    context : for TLS with replicas of other machines; None for none.
     """
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
@@ -208,10 +209,11 @@ class Pool:
             connection.give_up("reset")
 
     async def _connect(self, key: tuple[str, int], timeout: float) -> Connection:
+        context = None if is_loopback(key[0]) else self._context
         try:
             async with asyncio.timeout(min(timeout, _CONNECT)):
                 _, connection = await self.loop.create_connection(
-                    lambda: Connection(self, key), *key, ssl=self._context
+                    lambda: Connection(self, key), *key, ssl=context
                 )
         except (OSError, TimeoutError):
             raise Lost("connect") from None

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from daskml_dist.security import Forbidden, Token, Unauthorized, oidc
+from daskml_dist.security import Forbidden, KeysComing, Token, Unauthorized, oidc
 
 ISSUER, AUDIENCE, SCOPE = "https://login.example/", "daskml", "predict:claims"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -216,22 +216,43 @@ def test_keys_come_from_the_provider_and_are_exchanged(
     checker = oidc(ISSUER, AUDIENCE, f"http://127.0.0.1:{provider.server_port}/keys")
     checker.check(signed(), SCOPE)
     new = signed(OTHER, kid="new")
-    for _ in range(5):  # whoever makes up names of keys does not make us ask
+    for name in "vwxyz":  # whoever makes up names of keys makes us ask once in a while
         with pytest.raises(Unauthorized):
+            checker.check(signed(kid=name), SCOPE)
+    wait_for(lambda: provider.asked == 2 and not checker._keys._reading.locked())  # noqa: SLF001
+    for _ in range(5):
+        with pytest.raises(Unauthorized) as complaint:
             checker.check(new, SCOPE)
-    assert provider.asked == 1
+        assert not isinstance(complaint.value, KeysComing)
+    assert provider.asked == 2
     provider.text = keys(described(EC, "e"), described(OTHER, "new"))
     monkeypatch.setattr("daskml_dist.security.openid._HURRY", -1.0)
-    with pytest.raises(Unauthorized):
-        checker.check(new, SCOPE)  # this one does not wait
-    wait_for(lambda: provider.asked >= 2 and len(checker._keys._keys) == 2)  # noqa: SLF001
-    assert checker.check(new, SCOPE).id == "ada"
+    assert after_waiting(checker, new).id == "ada"
+    assert provider.asked == 3
     provider.code = 500
     with caplog.at_level(logging.WARNING):
         with pytest.raises(Unauthorized):
             checker.check(signed(kid="newer"), SCOPE)
         wait_for(lambda: "those known stay" in caplog.text)
     assert checker.check(signed(sub="bob"), SCOPE).id == "bob"
+
+
+def after_waiting(checker: Any, secret: str) -> Token:
+    """What whoever waits for the keys is told."""
+    with pytest.raises(KeysComing) as coming:
+        checker.check(secret, SCOPE)
+    wait_for(lambda: not coming.value.pending())
+    return checker.check(secret, SCOPE)
+
+
+def test_the_first_token_of_a_new_key_is_good(provider: Any) -> None:
+    checker = oidc(ISSUER, AUDIENCE, f"http://127.0.0.1:{provider.server_port}/keys")
+    provider.text = keys(described(OTHER, "new"))  # nothing was asked since the beginning, a moment ago
+    assert after_waiting(checker, signed(OTHER, kid="new")).id == "ada"
+    assert provider.asked == 2
+    with pytest.raises(Unauthorized):  # the old key is gone, and that was just asked
+        checker.check(signed(sub="eve"), SCOPE)
+    assert provider.asked == 2
 
 
 def test_a_provider_that_answers_rubbish(provider: Any) -> None:
