@@ -316,7 +316,8 @@ def verified(
         step_size=float(np.linalg.norm(step)),
     )
     numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
-    return State(state.passes, here.point, progress, metric.memory, numbers), progress.gap
+    hessian = metric.hessian(sampled=here.hessian is None)
+    return State(state.passes, here.point, progress, metric.memory, numbers, hessian), progress.gap
 
 
 def scale_of(value: float, null_value: float) -> float:
