@@ -23,7 +23,7 @@ from daskml_dist.linear_model import (
     TweedieRegressor,
 )
 from daskml_dist.monitor import audience
-from daskml_dist.solvers import least_squares, progressive_newton
+from daskml_dist.solvers import descent, least_squares, progressive_newton
 from daskml_dist.solvers.hessian import MOST_PARAMETERS
 
 Told = list[Mapping[str, Any]]
@@ -192,6 +192,18 @@ def test_a_sample_gives_nearly_those_of_all_rows_and_says_so(
     LogisticRegression(C=np.inf, solver="progressive-newton", tol=1e-4, verbose=0).fit(X, y)
     assert told[-1]["source"] == "Hessian of a sample"
     check(errors_of(told, 8), known_scale(FAMILIES.Binomial(), X, y.astype(float), None), rtol=0.03)
+
+
+def test_a_hessian_of_all_rows_stays_one_in_passes_without(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = iter([True, True])
+    monkeypatch.setattr(descent.Policy, "wants_hessian", lambda *given: next(asked, False))
+    X = features()
+    y = margin(X) + np.random.default_rng(1).logistic(size=len(X)) > 0
+    LogisticRegression(C=np.inf, solver="newton", **TIGHT).fit(X, y)
+    assert len(told) > 2 and {message["source"] for message in told} == {"Hessian of all rows"}
+    check(errors_of(told, 5), known_scale(FAMILIES.Binomial(), X, y.astype(float), None), rtol=0.03)
 
 
 # ---------------------------------------------------------------------------------- none, and why
