@@ -195,14 +195,14 @@ def test_points_arrive_within_a_second(
     busy.log_event(TOPIC, told.begin("latency"))
     monkeypatch.setattr(Page, "_update", looked)
     with opened(browser, address(busy)) as page:
-        for k in range(1, 41):
+        for k in range(1, 22):
             began = time.monotonic()
             busy.log_event(TOPIC, told.step(k, "latency"))
             until(page, lambda k=k: page.evaluate(GAPS) == list(range(1, k + 1)))  # type: ignore[misc]
             waits.append(time.monotonic() - began)
             page.wait_for_timeout(37 * k % 250)  # at another moment between two looks
     busy.log_event(TOPIC, told.end(fit="latency"))
-    assert TICK <= 250 and {shown for _, shown in looks} >= set(range(1, 41))
+    assert TICK <= 250 and {shown for _, shown in looks} >= set(range(1, 22))
     assert all(shown == known for known, shown in looks)
     print(f"from log_event to the browser: median {median(waits):.2f} s, at most {max(waits):.2f} s")
 
