@@ -16,8 +16,9 @@ from daskml_dist.dashboard.store import Store
 from daskml_dist.fit.log import Log
 from daskml_dist.linear_model import LogisticRegression
 from daskml_dist.monitor import PAGES, pages
+from daskml_dist.solvers.hessian import MOST_PARAMETERS
 
-COLUMNS = ("rows", "p", "passes", "a pass, ms", "client, us a pass", "client, % of the fit")
+COLUMNS = ("solver", "rows", "p", "passes", "a pass, ms", "client, us a pass", "client, % of the fit")
 
 
 def run(options: Options) -> list[Table]:
@@ -25,22 +26,24 @@ def run(options: Options) -> list[Table]:
     sizes = options.pick(
         ((20_000, 50), (1_000_000, 50), (20_000, 5_000)), ((20_000, 50), (400_000, 50)), ((2_000, 5),)
     )
-    table = Table("Publishing, LogisticRegression(solver='lbfgs') on 2 workers of 1 thread", COLUMNS)
+    fits = [("lbfgs", *size) for size in sizes]
+    fits += [("newton", 20_000, p) for p in options.pick((50, MOST_PARAMETERS - 1), (50,), (5,))]
+    table = Table("Publishing, LogisticRegression(solver=...) on 2 workers of 1 thread", COLUMNS)
     point = EntryPoint("training", "daskml_dist.dashboard.plugin:open_page", PAGES)
     pages._announced.cache_clear()
     known, pages._announced = pages._announced, lambda: (point,)  # type: ignore[assignment]
     try:
         with on_cluster.client() as client:
-            for n, p in sizes:
-                options.say(f"publishing: {n:,} x {p}")
-                table.add(n, p, *_figures(n, p, options.pick(11, 5, 2)))
+            for solver, n, p in fits:
+                options.say(f"publishing: {solver}, {n:,} x {p}")
+                table.add(solver, n, p, *_figures(solver, n, p, options.pick(11, 5, 2)))
             table.notes += _notes(client)
     finally:
         pages._announced = known
     return [table]
 
 
-def _figures(n: int, p: int, repeats: int) -> tuple[Any, ...]:
+def _figures(solver: str, n: int, p: int, repeats: int) -> tuple[Any, ...]:
     random = da.random.default_rng(0)
     X, y = on_cluster.persisted(
         random.standard_normal((n, p), chunks=(n // 16, -1)), random.integers(0, 2, n, chunks=n // 16)
@@ -49,7 +52,7 @@ def _figures(n: int, p: int, repeats: int) -> tuple[Any, ...]:
     for _ in range(repeats + 1):
         with _Timed() as timed:
             began = time.perf_counter()
-            model = LogisticRegression(solver="lbfgs", tol=1e-8, verbose=0).fit(X, y)
+            model = LogisticRegression(solver=solver, tol=1e-8, verbose=0).fit(X, y)
             seconds = time.perf_counter() - began
         fits.append((model.n_passes_, seconds, timed.seconds))
     passes, seconds, spent = (median(column) for column in zip(*fits[1:], strict=True))
@@ -89,6 +92,7 @@ def _notes(client: Any) -> list[str]:
     return [
         "client: all that the thread of the fit does for those who watch, the look for the page at the "
         "beginning included; medians over fits after a first one. Sending is done by the loop of the client.",
+        "newton: with intervals of the coefficients, for as many features as have them.",
         f"On the scheduler an event takes {1e6 * events:.0f} us to be stored, and a tick of an open page "
         f"with 5 new steps {1e3 * tick:.1f} ms (every 250 ms).",
     ]

@@ -49,6 +49,8 @@ class Fit:
     recent : the newest messages of it, worker by worker.
     scores : on held-out rows.
     told : coefficients by name.
+    errors, error_source : standard errors of the newest ones that have some, and what they come from, or why
+        there are none.
     groups, stale, layout, candidates : the newest message of each; empty where there was none.
     events : decisions and commands, in order.
     """
@@ -63,6 +65,8 @@ class Fit:
         self.work = Series(WORK, "passes", "busy")
         self.scores = Series(SCORE, "passes", "score")
         self.told = Series(TOLD, "passes", "seconds", most=_MOST_TOLD)
+        self.errors: Mapping[str, float] = {}
+        self.error_source = ""
         self.recent: deque[Mapping[str, Any]] = deque(maxlen=_RECENT)
         self.totals = dict.fromkeys(("wall", "asked", "slowest", "busy", "nbytes"), 0.0)
         self.groups: Mapping[str, Any] = {}
@@ -141,11 +145,16 @@ class Fit:
         self.scores.add({name: float(message[name]) for name in SCORE})
 
     def _largest(self, message: Mapping[str, Any]) -> None:
-        names, values = map(str, message["names"]), map(float, message["values"])
+        names, values = list(map(str, message["names"])), map(float, message["values"])
         named = dict(zip(names, values, strict=True))
-        self.told.add(
-            {"passes": float(message["passes"]), "seconds": float(message["seconds"]), "named": named}
-        )
+        errors = list(map(float, message.get("errors", ())))
+        if len(errors) > len(names):
+            raise ValueError(f"{len(names)} coefficients and {len(errors)} standard errors")
+        row = {name: float(message[name]) for name in ("passes", "seconds")}
+        if row["passes"] >= (self.told.last("passes") or 0.0):  # a message may come late
+            self.errors = dict(zip(names, errors, strict=False))
+            self.error_source = str(message.get("source", ""))
+        self.told.add({**row, "named": named})
 
     def _grouped(self, message: Mapping[str, Any]) -> None:
         self.groups = {

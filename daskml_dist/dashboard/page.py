@@ -21,7 +21,8 @@ TICK = 250
 """Milliseconds between two looks at what is new."""
 
 _GRID = """
-:host { display: grid !important; gap: 14px 18px; width: 100%; align-items: start; }
+:host { display: grid !important; grid-auto-flow: row dense; gap: 14px 18px; }
+:host { width: 100%; align-items: start; }
 @media (min-width: 720px) { :host { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 @media (min-width: 1200px) { :host { grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); } }
 """

@@ -17,6 +17,9 @@ DASHES = ("solid", "dashed", "dotted")
 HEIGHT = 270
 """Pixels of a figure."""
 
+WIDE = "@media (min-width: 720px) { :host { grid-column: span 2; } }"
+"""The style of a panel that takes the place of two."""
+
 _DOTS = 200  # rows up to which lines have dots
 _BYTES = """
 const units = ["B", "kB", "MB", "GB", "TB"]

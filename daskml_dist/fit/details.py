@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.cluster import Hands
+from daskml_dist.cluster import Hands, single_threaded_blas
 from daskml_dist.kernels import Point
 from daskml_dist.monitor import (
     Candidates,
@@ -21,7 +21,16 @@ from daskml_dist.monitor import (
     Stale,
     Work,
 )
-from daskml_dist.solvers import SCORE, SCORE_ERROR, SERVED, STALENESS, GroupProblem, Problem, State
+from daskml_dist.solvers import (
+    SCORE,
+    SCORE_ERROR,
+    SERVED,
+    STALENESS,
+    GroupProblem,
+    Problem,
+    State,
+    uncertainty,
+)
 from daskml_dist.types import FloatArray
 
 LARGEST = 20
@@ -85,7 +94,7 @@ class Details:
 
     def _all(self, state: State, now: float) -> Iterator[Detail]:
         if state.point is not None:
-            yield self._largest(state.passes, state.point)
+            yield self._largest(state, state.point)
         if self._asked:
             yield self._work(state.passes, now)
         if "group_losses" in state.arrays and isinstance(self.problem, GroupProblem):
@@ -97,7 +106,7 @@ class Details:
     def _seconds(self) -> float:
         return time.monotonic() - self.began
 
-    def _largest(self, passes: int, point: Point) -> Coefficients:
+    def _largest(self, state: State, point: Point) -> Coefficients:
         """The largest coefficients of all margins, and as many again that were among them before."""
         flat = np.nan_to_num(point.w.ravel())
         few = min(LARGEST, flat.size)
@@ -105,7 +114,12 @@ class Details:
         before = [i for i in self._followed if i not in set(now.tolist())]
         self._followed = [*now.tolist(), *before[:LARGEST]]
         names = tuple(self._name(i, *point.w.shape) for i in self._followed)
-        return Coefficients(passes, self._seconds(), names, tuple(flat[self._followed].tolist()))
+        values = tuple(flat[self._followed].tolist())
+        with single_threaded_blas():  # after the last pass too: to wake threads takes milliseconds
+            sure = uncertainty(self.problem, state, now)
+        return Coefficients(
+            state.passes, self._seconds(), names, values, tuple(sure.errors.tolist()), sure.source
+        )
 
     def _name(self, i: int, margins: int, features: int) -> str:
         names = self.hands.names

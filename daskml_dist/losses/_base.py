@@ -8,7 +8,7 @@ that the transcendental function they share is computed once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -42,6 +42,11 @@ class Loss(ABC):
     @abstractmethod
     def self_concordance(self) -> float | None:
         """The smallest M with |third derivative| <= M * curvature, or None where there is none."""
+
+    @property
+    def dispersion(self) -> Literal["one", "estimated"] | None:
+        """Of the family whose half unit deviance this is: 1, or estimated from data; None for no family."""
+        return None
 
     @abstractmethod
     def complain(self, y: AnyArray) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from scipy.special import entr, erfcx, expit, log_expit, log_ndtr, ndtri
@@ -44,6 +44,10 @@ class Binomial(Loss):
     @property
     def self_concordance(self) -> float | None:
         return 1.0 if self.link_name == "logit" else None
+
+    @property
+    def dispersion(self) -> Literal["one", "estimated"] | None:
+        return "one"
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all((y >= 0) & (y <= 1)):

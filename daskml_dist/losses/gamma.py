@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Gamma(Loss):
 
     name: str = "gamma"
     self_concordance: float | None = 1.0
+    dispersion: Literal["one", "estimated"] | None = "estimated"
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all(y > 0):

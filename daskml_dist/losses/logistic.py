@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Logistic(BinaryLoss):
 
     name: str = "logistic"
     self_concordance: float | None = 1.0
+    dispersion: Literal["one", "estimated"] | None = "one"
 
     def value(self, y: FloatArray, z: FloatArray) -> FloatArray:
         m = (1.0 - 2.0 * y) * z

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from scipy.special import xlogy
@@ -20,6 +20,7 @@ class Poisson(Loss):
 
     name: str = "poisson"
     self_concordance: float | None = 1.0
+    dispersion: Literal["one", "estimated"] | None = "one"
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all(y >= 0):

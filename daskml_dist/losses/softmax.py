@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Softmax(JointLoss):
     @property
     def self_concordance(self) -> float | None:
         return None  # there is one for the range of the margins of a row, not for each of them
+
+    @property
+    def dispersion(self) -> Literal["one", "estimated"] | None:
+        return "one"
 
     def complain(self, y: AnyArray) -> str | None:
         if np.all((y == np.floor(y)) & (y >= 0) & (y < self.margins)):

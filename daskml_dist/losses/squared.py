@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class Squared(IdentityLoss):
     name: str = "squared"
     quadratic: bool = True
     self_concordance: float | None = 0.0
+    dispersion: Literal["one", "estimated"] | None = "estimated"
 
     def complain(self, y: AnyArray) -> str | None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 from scipy.special import xlogy
@@ -56,6 +56,10 @@ class Tweedie(Loss):
     @property
     def self_concordance(self) -> float | None:
         return max(self.power - 1.0, 2.0 - self.power) if self._log and self.convex else None
+
+    @property
+    def dispersion(self) -> Literal["one", "estimated"] | None:
+        return "one" if self.power == 1.0 else "estimated"
 
     def complain(self, y: AnyArray) -> str | None:
         what = f"the target of a Tweedie loss of power {self.power:g}"

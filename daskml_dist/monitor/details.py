@@ -18,13 +18,23 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """The largest coefficients after so many passes, and those that were among them before."""
+    """The largest coefficients after so many passes, and those that were among them before.
+
+    Attributes
+    ----------
+    passes, seconds : when.
+    names, values : the largest ones first.
+    errors : standard errors of the largest ones; empty where there are none.
+    source : what these come from, or why there are none.
+    """
 
     event: ClassVar[str] = "coefficients"
     passes: int
     seconds: float
     names: tuple[str, ...]
     values: tuple[float, ...]
+    errors: tuple[float, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

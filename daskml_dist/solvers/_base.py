@@ -19,6 +19,7 @@ from daskml_dist.kernels import Point, Question, answer
 from daskml_dist.losses import JointLoss, Loss, PiecewiseLinear, ScaledLoss
 from daskml_dist.parameter_server import Descent
 from daskml_dist.penalties import Penalty
+from daskml_dist.solvers.hessian import Hessian
 from daskml_dist.splits import Folds
 from daskml_dist.types import Chunk, FloatArray, GapKind
 
@@ -110,7 +111,8 @@ class State:
     """Where a conversation stands: all that is needed to go on from here, as arrays and numbers.
 
     ``point`` is the best point that was verified, or None; what else a solver remembers is in
-    ``arrays`` and ``numbers``.
+    ``arrays`` and ``numbers``. ``hessian`` is what it knows of F about the point, for whoever looks: nothing
+    goes on from it, and no checkpoint keeps it.
     """
 
     passes: int = 0
@@ -118,6 +120,7 @@ class State:
     progress: Progress | None = None
     arrays: Mapping[str, FloatArray] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
+    hessian: Hessian | None = None
 
 
 @dataclass(frozen=True)

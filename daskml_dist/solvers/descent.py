@@ -316,7 +316,9 @@ def verified(
         step_size=float(np.linalg.norm(step)),
     )
     numbers = {"null_value": policy.null_value, "contraction": policy.contraction}
-    return State(state.passes, here.point, progress, metric.memory, numbers), progress.gap
+    sampled = here.hessian is None and (state.hessian is None or state.hessian.sampled)
+    hessian = metric.hessian(sampled=sampled)
+    return State(state.passes, here.point, progress, metric.memory, numbers, hessian), progress.gap
 
 
 def scale_of(value: float, null_value: float) -> float:

@@ -18,8 +18,10 @@ from daskml_dist.kernels import (
     Sweep,
     SweepAnswer,
 )
+from daskml_dist.kernels.tsqr import factor as triangle
 from daskml_dist.solvers._base import Conversation, Problem, Progress, Solution, Solver, State, Turn
 from daskml_dist.solvers.box_lasso import BoxLasso
+from daskml_dist.solvers.hessian import MOST_PARAMETERS, Hessian
 from daskml_dist.solvers.joined import joined_point, joined_progress
 from daskml_dist.solvers.metric import Metric
 from daskml_dist.solvers.normal import Centred, Normal
@@ -63,7 +65,8 @@ class LeastSquares(Solver):
         normals = _normals(problem, reply.products, x_shift, y_shift)
         worst = min(normal.condition for _, normal in normals)
         if worst >= WELL_CONDITIONED:
-            return _joined([of_normal(normal, 1) for _, normal in normals])
+            found = _joined([of_normal(normal, 1) for _, normal in normals])
+            return _knowing(found, normals[0][1].hessian if len(normals) == 1 else None)
         if worst >= REFINABLE and problem.targets == 1:  # a sweep has one target
             return (yield from _refined(*normals[0]))
         return (yield from _by_factor(problem, x_shift, y_shift, 2))
@@ -180,13 +183,33 @@ def _refined(problem: Problem, normal: Normal) -> Conversation:
     rest = gap * (
         _EPS / max(normal.condition, _EPS)
     )  # a correction is itself wrong by eps times the condition
-    return ended(point, value, rest, float(np.linalg.norm(gradient)), passes, normal.y_square)
+    found = ended(point, value, rest, float(np.linalg.norm(gradient)), passes, normal.y_square)
+    return _knowing(found, normal.hessian)
 
 
 def _by_factor(problem: Problem, x_shift: FloatArray, y_shift: FloatArray, passes: int) -> Conversation:
     """Solve from an orthogonal factor, which keeps all digits of the data."""
     factor: FloatArray = yield Turn(Question(TSQR(x_shift, y_shift)), State(passes - 1))
-    return of_factor(problem, factor, x_shift, y_shift, passes)
+    return _knowing(of_factor(problem, factor, x_shift, y_shift, passes), _hessian(problem, factor))
+
+
+def _hessian(problem: Problem, factor: FloatArray) -> Hessian | None:
+    """That of F in the coefficients, with the intercept minimised out; None where nobody asks for it."""
+    p = problem.features
+    if problem.targets > 1 or problem.parameters > MOST_PARAMETERS:
+        return None
+    rows = factor[int(problem.intercept) :, 1 : p + 1] / factor[0, 0]  # its square is the sum of the weights
+    ridge = np.diag(np.sqrt(problem.penalty.curvature(np.zeros(p))))
+    rows = np.concatenate([rows, ridge])
+    norms = np.linalg.norm(rows, axis=0)
+    if not norms.all():
+        return None
+    return Hessian(norms, triangle([rows / norms]).T, False)
+
+
+def _knowing(solution: Solution, hessian: Hessian | None) -> Solution:
+    """The same, with what is known of F about its point."""
+    return replace(solution, state=replace(solution.state, hessian=hessian))
 
 
 def of_factor(

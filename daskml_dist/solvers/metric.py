@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 
 from daskml_dist.kernels import lifted_cholesky
+from daskml_dist.solvers.hessian import Hessian
 from daskml_dist.types import AnyArray, FloatArray
 
 _MEMORY = 20
@@ -72,6 +73,11 @@ class Metric:
     def cholesky_factor(self) -> FloatArray:
         """Lower triangular C with M = C C'."""
         return np.diag(self.scale) if self.factor.size == 0 else self.scale[:, None] * self.factor
+
+    def hessian(self, *, sampled: bool) -> Hessian | None:
+        """The matrix without the pairs as a Hessian; None where it is diagonal, or made of blocks."""
+        whole = self.factor.size > 0 and self.order.size == 0
+        return Hessian(self.scale, self.factor, sampled) if whole else None
 
     @property
     def matrix(self) -> FloatArray:

@@ -10,6 +10,7 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.linalg.lapack import dpocon
 
 from daskml_dist.kernels import Point
+from daskml_dist.solvers.hessian import Hessian
 from daskml_dist.types import FloatArray
 
 _EPS = np.finfo(np.float64).eps
@@ -65,7 +66,7 @@ class Normal:
     """The normal equations A w = c of t targets, centred, with columns scaled to unit diagonal.
 
     ``factor`` is the Cholesky factor of the scaled A, ``condition`` a lower estimate of its reciprocal
-    condition number, zero where it has none.
+    condition number, zero where it has none. ``blank`` says that a column is constant and not penalised.
     """
 
     matrix: FloatArray  # (p, p) scaled
@@ -77,6 +78,7 @@ class Normal:
     centre: FloatArray
     y_centre: FloatArray
     intercept: bool
+    blank: bool
 
     @classmethod
     def of(cls, moments: Centred, ridge: FloatArray) -> Normal:
@@ -93,7 +95,13 @@ class Normal:
             moments.centre,
             moments.y_centre,
             moments.intercept,
+            bool(np.any(np.diag(moments.matrix) + ridge <= 0.0)),
         )
+
+    @property
+    def hessian(self) -> Hessian | None:
+        """That of F in the coefficients, with the intercept minimised out; None where it is singular."""
+        return None if self.blank or self.condition == 0.0 else Hessian(self.scale, self.factor, False)
 
     def solve(self, right: FloatArray) -> FloatArray:
         """(p, t) scaled coefficients, with one step of refinement in the matrix itself."""

@@ -65,6 +65,7 @@ def descend_by_surrogates(
         proof = proof_of(problem, here, metric)
         metric = Metric.of(reply.hessian)
         state, gap = verified(problem, policy, here, reply.step, reply.decrease, metric, proof, state)
+        state = replace(state, hessian=metric.hessian(sampled=True))
         if reached(problem, state) or one_step_short(problem, policy, here, gap, proof):
             step = reply.step if here.hessian is None else -Metric.of(here.hessian).solve(here.gradient)
             suspected = policy.look and suspects_ray(problem, policy, here, state, gap / gap_before)

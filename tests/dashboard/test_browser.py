@@ -6,16 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from threading import Event, Thread
 from typing import Any
 
 import dask.array as da
 import pytest
+from bokeh.models import ColumnDataSource
 from distributed import Client, LocalCluster
 
 from daskml_dist import train
 from daskml_dist.dashboard import enable_controls, serve
 from daskml_dist.dashboard.own_server import Server
+from daskml_dist.dashboard.page import TICK, Page
 from daskml_dist.dashboard.plugin import open_page
 from daskml_dist.linear_model import LogisticRegression, PoissonRegressor
 from daskml_dist.monitor import TOPIC, audience
@@ -161,7 +164,7 @@ def test_a_page_opens_shows_what_is_new_and_obeys_its_buttons(browser: Any) -> N
 
 
 @pytest.mark.browser
-def test_points_of_a_real_fit_arrive_within_a_second(browser: Any, busy: Client, announced: None) -> None:
+def test_all_points_of_a_real_fit_arrive(browser: Any, busy: Client, announced: None) -> None:
     X, y = data(busy)
     with opened(browser, address(busy)) as page:
         fit = InThread(LogisticRegression(solver="lbfgs", tol=1e-12, verbose=0, scheduler=busy), X, y)
@@ -171,15 +174,37 @@ def test_points_of_a_real_fit_arrive_within_a_second(browser: Any, busy: Client,
         assert fit.error is None
         until(page, lambda: page.evaluate(GAPS) == [row["passes"] for row in fit.model.history_])
         until(page, says(page, "finished", "of the optimum"))
-        waits = []
-        for k in range(1, 6):
+
+
+@pytest.mark.browser
+def test_points_arrive_within_a_second(
+    browser: Any, busy: Client, announced: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page looks four times a second, each look leaves nothing for the next one, and no point waits for
+    another: that is asserted. How long it takes beside that is the machine's, and printed."""
+    looks, waits = list[tuple[float, float]](), list[float]()
+    honest = Page._update
+
+    def looked(page: Page) -> None:
+        honest(page)
+        steps = page.view.store.fits["latency"].steps
+        sources: Any = page.root.select({"type": ColumnDataSource})
+        for source in (source for source in sources if "proven" in source.data):
+            looks.append((steps.last("passes") or 0.0, [0.0, *source.data["passes"]][-1]))
+
+    busy.log_event(TOPIC, told.begin("latency"))
+    monkeypatch.setattr(Page, "_update", looked)
+    with opened(browser, address(busy)) as page:
+        for k in range(1, 22):
             began = time.monotonic()
-            busy.log_event(TOPIC, told.step(k, "latency") if k > 1 else told.begin("latency"))
-            if k > 1:
-                until(page, lambda k=k: page.evaluate(GAPS)[-1:] == [k])  # type: ignore[misc]
-                waits.append(time.monotonic() - began)
-        print(f"from log_event to the browser: {', '.join(f'{wait:.2f} s' for wait in waits)}")
-        busy.log_event(TOPIC, told.end(fit="latency"))
+            busy.log_event(TOPIC, told.step(k, "latency"))
+            until(page, lambda k=k: page.evaluate(GAPS) == list(range(1, k + 1)))  # type: ignore[misc]
+            waits.append(time.monotonic() - began)
+            page.wait_for_timeout(37 * k % 250)  # at another moment between two looks
+    busy.log_event(TOPIC, told.end(fit="latency"))
+    assert TICK <= 250 and {shown for _, shown in looks} >= set(range(1, 22))
+    assert all(shown == known for known, shown in looks)
+    print(f"from log_event to the browser: median {median(waits):.2f} s, at most {max(waits):.2f} s")
 
 
 @pytest.mark.browser

@@ -132,6 +132,50 @@ def test_coefficients_keep_their_lines_while_others_come_and_go() -> None:
     assert np.isnan(source.data["c19"][0]) and source.data["c19"][1] == 9.0
 
 
+def intervals(*messages: Any) -> tuple[Any, dict[str, Any]]:
+    """The panel of coefficients, and its whiskers by name."""
+    view = Looked(told.begin(), *messages)
+    [panel] = [kind(view.memory) for kind in PANELS if kind.name == "coefficients"]
+    assert panel.update(view.store.fits["fit-1"])
+    found: Any = panel
+    data = found.now.data
+    ends = zip(data["low"], data["high"], data["bottom"], data["top"], strict=True)
+    return found, dict(zip(data["name"], ends, strict=True))
+
+
+def test_whiskers_are_intervals_of_95_percent_of_the_last_pass_that_tells() -> None:
+    first = told.coefficients(1, 2, values=[1.0, -2.0], errors=[0.5, 0.25])
+    last = told.coefficients(2, 2, values=[1.5, -1.0], errors=[0.1, 0.2], source="Hessian of a sample")
+    for messages in ([first, last], [last, first]):  # one of them comes late
+        panel, ends = intervals(*messages)
+        assert ends["x0"][:2] == pytest.approx((1.5 - 0.196, 1.5 + 0.196))
+        assert ends["x1"] == pytest.approx((-1.392, -0.608, -1.392, -0.608))
+        assert panel.note.text == "95 % intervals: Hessian of a sample"
+
+
+def test_fits_of_before_intervals_are_shown_and_say_that_there_are_none() -> None:
+    old = {name: entry for name, entry in told.coefficients(1).items() if name not in ("errors", "source")}
+    panel, ends = intervals(old)
+    assert panel.note.text == "no intervals: not told" and len(ends) == 20
+    assert np.isnan([end for each in ends.values() for end in each]).all()
+    panel, ends = intervals(told.coefficients(1, errors=[], source="the solver has no Hessian"))
+    assert panel.note.text == "no intervals: the solver has no Hessian"
+    assert np.isfinite(panel.now.data["value"]).all()
+
+
+def test_an_interval_that_is_far_too_wide_leaves_the_lines_readable() -> None:
+    _, ends = intervals(told.coefficients(1, 2, values=[1.0, -2.0], errors=[1e9, 0.1]))
+    low, high, bottom, top = ends["x0"]
+    assert high == pytest.approx(1.96e9) and low == pytest.approx(-1.96e9)
+    assert (bottom, top) == (-5.0, 4.0)  # the range of 3 beyond both ends of it
+    assert ends["x1"][2:] == ends["x1"][:2]
+
+
+def test_more_errors_than_coefficients_are_refused() -> None:
+    view = Looked(told.begin(), told.coefficients(1, 2, errors=[0.1] * 3))
+    assert len(view.store.fits["fit-1"].told) == 0
+
+
 @pytest.mark.parametrize("workers", [8, 100, 101, 1000])
 def test_many_workers_become_a_histogram_and_the_worst_five(workers: int) -> None:
     messages = [

@@ -55,8 +55,9 @@ def work(k: int, n: int = 8, slow: int | None = None, fit: str = "fit-1", **chan
 
 
 def coefficients(k: int, p: int = 20, fit: str = "fit-1", **changes: Any) -> Message:
-    """p of them."""
+    """p of them, with standard errors."""
     told = {"names": [f"x{j}" for j in range(p)], "values": [math.sin(j) * k for j in range(p)]}
+    told |= {"errors": [0.1 + 0.05 * j for j in range(p)], "source": "Hessian of all rows"}
     at = {"event": "coefficients", "fit_id": fit, "number": k, "passes": k, "seconds": 0.5 * k}
     return {**at, **told, **changes}
 
