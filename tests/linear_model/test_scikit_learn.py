@@ -75,6 +75,7 @@ def test_every_estimator_is_checked() -> None:
     assert {type(model).__name__ for model in [*ESTIMATORS, *OTHERS]} == set(linear_model.__all__)
 
 
+@pytest.mark.thinned(2)
 @parametrize_with_checks(ESTIMATORS)
 def test_every_check_of_scikit_learn(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
