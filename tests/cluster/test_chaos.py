@@ -52,6 +52,7 @@ def test_workers_and_deaths_leave_no_trace_in_any_kind() -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", KINDS)
 def test_many_deaths_leave_no_trace(name: str, seed: int) -> None:

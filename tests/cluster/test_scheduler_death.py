@@ -83,6 +83,7 @@ def test_coefficients_on_the_workers_are_lost(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["logistic", "three classes", "averaged models", "sparse logistic"])
 def test_many_schedulers_die(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One client and one address, and a scheduler that is killed at another question in each fit."""
@@ -97,6 +98,7 @@ def test_many_schedulers_die(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(3600)
 def test_many_fits_go_on_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler that stays away, and a new one with a new client for the rest of the fit."""
     X, labels, _ = seeded()
