@@ -56,10 +56,13 @@ class Token:
 
     def demand(self, scope: str) -> None:
         """Raise `Forbidden` unless the token may do this."""
+        if not self.allows(scope):
+            raise Forbidden(f"the token {self.id} is not for {scope!r}; ask for one with that scope")
+
+    def allows(self, scope: str) -> bool:
+        """Whether the token may do this."""
         scopes = self.scopes
-        if scope in scopes or "admin" in scopes or f"{scope.partition(':')[0]}:*" in scopes:
-            return
-        raise Forbidden(f"the token {self.id} is not for {scope!r}; ask for one with that scope")
+        return scope in scopes or "admin" in scopes or f"{scope.partition(':')[0]}:*" in scopes
 
 
 def check_scopes(scopes: Iterable[str]) -> frozenset[str]:

@@ -113,6 +113,18 @@ class Tokens:
         token.demand(scope)
         return token
 
+    def digests(self, scope: str) -> frozenset[str]:
+        """The SHA-256 of each secret that is good for this now, in the capitals of HAProxy."""
+        self._look(time.monotonic())
+        now = time.time()
+        return frozenset(
+            digest.upper()
+            for digest, token in self._known.values()
+            if token.revoked is None
+            and (token.expires is None or now < token.expires)
+            and token.allows(scope)
+        )
+
     def revoke(self, id: str) -> None:
         """Let a token be good for nothing from now on; it stays in the list."""
         with locked(self._path):

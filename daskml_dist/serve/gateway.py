@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import uvicorn
@@ -26,6 +27,7 @@ import uvloop
 from daskml_dist.errors import DaskmlDistError
 from daskml_dist.registry.names import checked_name
 from daskml_dist.security import AuditLog, Limits, Rates, Tokens, oidc
+from daskml_dist.security.files import write_private
 from daskml_dist.serve.access import ADMIN
 from daskml_dist.serve.admin import Admin
 from daskml_dist.serve.agent import Agent
@@ -34,6 +36,8 @@ from daskml_dist.serve.controller import Controller
 from daskml_dist.serve.desired import Desired
 from daskml_dist.serve.drift_watch import DriftWatch
 from daskml_dist.serve.gateway_app import Checker, GatewayApp
+from daskml_dist.serve.haproxy import HAProxy, PassedOn
+from daskml_dist.serve.haproxy_config import Front
 from daskml_dist.serve.health import HealthChecks
 from daskml_dist.serve.node_certificates import Nodes, authority_in
 from daskml_dist.serve.options import GatewayOptions, add_arguments, home, is_loopback, options_of
@@ -71,6 +75,7 @@ async def run(
         A port is taken.
     """
     _check_exposed(options)
+    _check_router(options)
     try:
         source = source_of(options.spec, options.registry)
         name = checked_name(source.find(options.spec).name)
@@ -103,11 +108,12 @@ class _Gateway:
         self._nodes = Nodes(launch, inner, plain=options.insecure)
         self._pool = Pool(self._nodes.context)
         rates = Rates(rate=options.rate, burst=max(1.0, 2 * options.rate)) if options.rate > 0 else None
+        fronted = options.router == "haproxy"
         self._app = GatewayApp(
             desired.model,
             Router(),
             self._pool,
-            self._checker,
+            PassedOn(self._checker, desired.token) if fronted else self._checker,
             desired.token,
             options.limits,
             rates=rates,
@@ -119,6 +125,7 @@ class _Gateway:
             desired, state, self._app, source, self._agent, guard=options.guard, follow=options.follow
         )
         self._ended = asyncio.Event()
+        self._haproxy: HAProxy | None = None
 
     async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
         options, loop = self._options, asyncio.get_running_loop()
@@ -130,8 +137,10 @@ class _Gateway:
         admin_url = f"{scheme}://{options.admin_host}:{private.getsockname()[1]}"
         audit = AuditLog(self._folder / "audit.jsonl")
         admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url, self._nodes)
-        tls = self._tls()
-        servers = [_server(self._app, options.limits, tls), _server(admin.application(), Limits(), tls)]
+        tls = own = self._tls()
+        if options.router == "haproxy":
+            public, own = await self._fronted(public), {}
+        servers = [_server(self._app, options.limits, own), _server(admin.application(), Limits(), tls)]
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._ended.set)
         tasks = [
@@ -141,6 +150,7 @@ class _Gateway:
             asyncio.create_task(HealthChecks(self._app).run()),
             asyncio.create_task(DriftWatch(self._app, self._desired).run()),
             *(asyncio.create_task(close_overdue(s.server_state.connections)) for s in servers),
+            *([asyncio.create_task(self._haproxy.run())] if self._haproxy else []),
         ]
         told = {"url": url, "admin": admin_url, "model": self._desired.model, "pid": os.getpid()}
         told |= {"folder": str(self._folder)} | self._new_tokens(admin_url)
@@ -172,6 +182,8 @@ class _Gateway:
 
     async def _shut_down(self, servers: list[uvicorn.Server], tasks: list[asyncio.Task[Any]]) -> None:
         """Answer what is under way, then stop the replicas."""
+        if self._haproxy is not None:
+            await self._haproxy.stop(self._options.limits.seconds + 2)
         servers[0].should_exit = True
         await asyncio.wait(tasks[:1], timeout=self._options.limits.seconds + 2)
         await self._controller.dismiss()
@@ -212,6 +224,33 @@ class _Gateway:
             if not (any_other and port):
                 raise
             return listen(host, 0)  # the last port belongs to somebody else now
+
+    async def _fronted(self, public: socket) -> socket:
+        """Give the public port to HAProxy, and listen behind it."""
+        options, inner = self._options, listen("127.0.0.1", 0)
+        public.close()
+        front = Front(
+            model=self._desired.model,
+            folder=self._folder / "haproxy",
+            host=options.host,
+            port=self._desired.port,
+            inner=inner.getsockname()[1],
+            token=self._desired.token,
+            body=options.limits.json_bytes,
+            seconds=options.limits.seconds,
+            queue=options.queue,
+            certificate=self._pem() if options.tls else None,
+        )
+        self._haproxy = HAProxy(front, self._app, self._tokens)
+        await self._haproxy.start()
+        return inner
+
+    def _pem(self) -> Path:
+        """Certificate and key in one file, as HAProxy wants them."""
+        folder = self._folder / "tls"
+        both = folder / "haproxy.pem"
+        write_private(both, (folder / "gateway.pem").read_bytes() + (folder / "gateway.key").read_bytes())
+        return both
 
     def _new_tokens(self, admin_url: str) -> dict[str, str]:
         """A token for whoever runs this, made anew each time; one for users, made and shown once."""
@@ -256,6 +295,18 @@ def _check_exposed(options: GatewayOptions) -> None:
                 f"{host} can be reached from other machines, and without TLS everybody on the way reads "
                 "tokens and data; give --tls, or --insecure-no-tls where something else encrypts"
             )
+
+
+def _check_router(options: GatewayOptions) -> None:
+    """Refuse what HAProxy would leave out, silently."""
+    refused = {
+        "--rate": options.rate > 0,
+        "--oidc": options.oidc is not None,
+        "--no-local": not options.local,
+    }
+    for option, given in refused.items():
+        if given and options.router == "haproxy":
+            raise CannotServe(f"{option} cannot be had with --router haproxy; leave out one of them")
 
 
 @contextlib.contextmanager

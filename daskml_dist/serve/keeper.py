@@ -193,7 +193,7 @@ class Keeper:
         done = []
         for identity, since in self._draining.items():
             target = self._router.targets.get(identity)
-            if target is None or target.outstanding == 0 or now - since > DRAIN:
+            if target is None or target.outstanding + target.elsewhere == 0 or now - since > DRAIN:
                 done.append(identity)
         for identity in done:
             target = self._router.remove(identity)

@@ -32,6 +32,7 @@ class GatewayOptions:
     agents : that are waited for before the first replica is started, so that replicas are spread over them.
     tls : whether both ports speak TLS, with a certificate of the deployment's own authority.
     insecure : whether another host than the loopback may be served without TLS.
+    router : "gateway", or "haproxy" for a process of HAProxy that passes usual requests on.
     oidc : issuer, audience and keys (a file or URL) of a provider whose tokens are taken instead of those of
         the deployment; None for these. oidc_claim : where their scopes are.
     json : whether what is told is one line of JSON.
@@ -54,6 +55,7 @@ class GatewayOptions:
     agents: int = 0
     tls: bool = False
     insecure: bool = False
+    router: str = "gateway"
     oidc: tuple[str, str, str] | None = None
     oidc_claim: str = "scope"
     json: bool = False
@@ -94,6 +96,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-local", dest="local", action="store_false", help="keep no replicas on this machine; agents do"
     )
     parser.add_argument("--agents", type=whole(0), default=0, metavar="N", help="to wait for at first (0)")
+    parser.add_argument(
+        "--router",
+        choices=("gateway", "haproxy"),
+        default="gateway",
+        help="who passes requests to the replicas of this machine (gateway)",
+    )
     _add_trust(parser)
     parser.add_argument("--json", action="store_true", help="tell URL and token as one line of JSON")
     for field in fields(Limits):

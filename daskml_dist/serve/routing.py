@@ -28,6 +28,7 @@ class Target:
     lost : its connection broke, or nobody listened; the next check that it answers clears that.
     draining : gets no more requests.
     hung_since : when it was first seen not to be healthy; 0 while it is.
+    elsewhere : requests that another router has passed to it and that it has not answered yet.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Target:
     lost: bool = False
     draining: bool = False
     hung_since: float = 0.0
+    elsewhere: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -67,6 +69,7 @@ class Router:
         self.targets: dict[str, Target] = {}
         self.weights: dict[str, float] = {}
         self._turn = 0
+        self.front = False  # whether another router passes requests too
 
     def add(self, identity: str, version: str, host: str, port: int) -> Target:
         """A replica that is ready; one that is known by this name at another address is replaced."""
@@ -92,6 +95,7 @@ class Router:
         """No new requests for a replica."""
         if identity in self.targets:
             self.targets[identity].draining = True
+            self.targets[identity].elsewhere += self.front  # until it has been told, and has said how many
 
     def remove(self, identity: str) -> Target | None:
         """Forget a replica."""

