@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,8 @@ def start_agent(where: str, admin: str, token: str, authority: str | None) -> in
     admin : URL of the gateway's admin port. token : with the scope "deploy".
     authority : certificate that the gateway's is checked with, as text.
     """
-    name = re.sub(r"[^0-9A-Za-z.-]+", "-", where)
+    # an agent of a deployment that was started before may live on this node
+    name = f"{re.sub(r'[^0-9A-Za-z.-]+', '-', where)}-{secrets.token_hex(2)}"
     host = re.sub(r"^[a-z+]+://", "", where).rpartition(":")[0].strip("[]") or "127.0.0.1"
     folder = tempfile.mkdtemp(prefix=f"daskml-dist-agent-{name}-")
     command = [sys.executable, "-m", "daskml_dist.serve.agent_process", "--admin", admin, "--name", name]

@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from daskml_dist.errors import DaskmlDistError
 from daskml_dist.serve.access import ADMIN, Access
@@ -87,6 +87,8 @@ def deploy(
     folder: str | Path | None = None,
     tls: bool = False,
     insecure: bool = False,
+    router: Literal["gateway", "haproxy"] = "gateway",
+    oidc: tuple[str, str, str] | None = None,
 ) -> Deployment:
     """Serve a version of a model, in processes that outlive this one.
 
@@ -101,6 +103,9 @@ def deploy(
     folder : of the deployment; None for the usual one.
     tls : whether the gateway speaks TLS.
     insecure : let other machines ask without TLS.
+    router : who passes requests on; "haproxy" needs the extra of this name, Linux, and ``on=None``.
+    oidc : issuer, audience and keys (a file or URL) of a provider whose tokens are taken; None for those of
+        the deployment.
 
     Raises
     ------
@@ -111,7 +116,8 @@ def deploy(
     command += ["--replicas", str(replicas), "--host", host, "--port", str(port)]
     command += ["--registry", registry] if registry is not None else []
     command += ["--folder", str(folder)] if folder is not None else []
-    command += ["--tls"] * tls + ["--insecure-no-tls"] * insecure
+    command += ["--tls"] * tls + ["--insecure-no-tls"] * insecure + ["--router", router]
+    command += ["--oidc", *oidc] if oidc is not None else []
     if on is not None:
         workers = len(on.scheduler_info(n_workers=-1)["workers"])
         command += ["--no-local", "--admin-host", host, "--agents", str(workers)]

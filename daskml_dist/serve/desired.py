@@ -36,7 +36,7 @@ class Desired:
     history : versions that were served, the last is served now.
     seen : version that the alias had when it was last looked at.
     token : that replicas ask for.
-    port : of the gateway.
+    port, admin_port : of the gateway.
     events : what happened, the latest last.
     """
 
@@ -53,6 +53,7 @@ class Desired:
     seen: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     port: int = 0
+    admin_port: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @property

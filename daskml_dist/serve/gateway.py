@@ -97,6 +97,7 @@ class _Gateway:
         self._options, self._folder, self._source = options, folder, source
         state = folder / "state.json"
         desired = Desired.load(state)
+        self._resumed = desired is not None  # agents elsewhere report to the last gateway's port
         if desired is None:
             found = source.find(options.spec)
             desired = Desired(found.name, options.spec, options.replicas, seen=found.version)
@@ -130,11 +131,11 @@ class _Gateway:
     async def run(self, announce: Callable[[dict[str, Any]], None]) -> None:
         options, loop = self._options, asyncio.get_running_loop()
         public = self._listen(options.host, options.port or self._desired.port, options.port == 0)
-        private = listen(options.admin_host, 0)
-        self._desired.port = public.getsockname()[1]
+        private = self._listen(options.admin_host, self._desired.admin_port, True)  # where agents report
+        self._desired.port, self._desired.admin_port = public.getsockname()[1], private.getsockname()[1]
         scheme = "https" if options.tls else "http"
         url = f"{scheme}://{options.host}:{self._desired.port}"
-        admin_url = f"{scheme}://{options.admin_host}:{private.getsockname()[1]}"
+        admin_url = f"{scheme}://{options.admin_host}:{self._desired.admin_port}"
         audit = AuditLog(self._folder / "audit.jsonl")
         admin = Admin(self._controller, self._app, self._tokens, audit, self._ended.set, url, self._nodes)
         tls = own = self._tls()
@@ -195,6 +196,7 @@ class _Gateway:
         if self._agent is not None:
             await asyncio.to_thread(self._agent.stop)
         self._pool.close()
+        self._revoke("agents")
         for name in ("state.json", ADMIN):
             (self._folder / name).unlink(missing_ok=True)
 
@@ -202,9 +204,8 @@ class _Gateway:
         """What agents elsewhere need; nothing where this machine keeps the replicas."""
         if self._options.local:
             return {}
-        for token in self._tokens.list():
-            if token.note == "agents" and token.revoked is None:
-                self._tokens.revoke(token.id)
+        if not self._resumed:
+            self._revoke("agents")
         told = {"agent_token": self._tokens.create(["deploy"], note="agents")[1]}
         return told | ({"authority": str(self._folder / "tls" / "ca.pem")} if self._options.tls else {})
 
@@ -254,9 +255,7 @@ class _Gateway:
 
     def _new_tokens(self, admin_url: str) -> dict[str, str]:
         """A token for whoever runs this, made anew each time; one for users, made and shown once."""
-        for token in self._tokens.list():
-            if token.note == "command line" and token.revoked is None:
-                self._tokens.revoke(token.id)
+        self._revoke("command line")
         _, admin = self._tokens.create(["admin"], note="command line")
         told = {"url": admin_url, "token": admin, "pid": os.getpid(), "model": self._desired.model}
         if self._options.tls:
@@ -267,6 +266,12 @@ class _Gateway:
         model = self._desired.model
         scopes = [f"predict:{model}", f"explain:{model}", f"feedback:{model}", "metrics"]
         return {"token": self._tokens.create(scopes, note="first")[1]}
+
+    def _revoke(self, note: str) -> None:
+        """Let the tokens that were made for somebody be good for nothing."""
+        for token in self._tokens.list():
+            if token.note == note and token.revoked is None:
+                self._tokens.revoke(token.id)
 
     def _tls(self) -> dict[str, Any]:
         if not self._options.tls:

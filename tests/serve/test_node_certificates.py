@@ -28,7 +28,7 @@ from daskml_dist.serve.access import Access
 from daskml_dist.serve.agent_process import TOKEN
 from daskml_dist.serve.node_certificates import NAME, NodeCertificate, Nodes
 from daskml_dist.serve.refusals import Refused
-from tests.serve.conftest import BODY, end
+from tests.serve.conftest import BODY, end, start_gateway
 
 ELSEWHERE = "127.0.0.2"
 
@@ -178,6 +178,26 @@ def test_without_tls_no_replica_is_asked_elsewhere(tmp_path: Path, versions: Pat
         end(agent)
         assert gateway.stderr is not None
         gateway.stderr.close()
+
+
+@needs_elsewhere
+def test_a_gateway_that_comes_again_is_found_by_its_agents(tmp_path: Path, versions: Path) -> None:
+    gateway, agent, said = start(tmp_path, versions / "1", "--tls")
+    served = Gateway(gateway, agent, json.loads(said), tmp_path / "gateway", tmp_path / "node")
+    before = served.address()
+    gateway.kill()
+    gateway.wait(10)
+    again, told = start_gateway(
+        tmp_path / "gateway", str(versions / "1"), "--no-local", "--agents", "1", "--guard", "0.1", "--tls"
+    )
+    assert told["admin"] == json.loads(said)["admin"]
+    second = Gateway(again, agent, {**json.loads(said), **told}, tmp_path / "gateway", tmp_path / "node")
+    assert second.ask().status_code == 200
+    assert second.address() == before and agent.poll() is None
+    for process in (again, agent, gateway):
+        end(process)
+    assert gateway.stderr is not None
+    gateway.stderr.close()
 
 
 def test_a_gateway_that_comes_again_keeps_its_authority(tmp_path: Path) -> None:
