@@ -10,7 +10,7 @@ from scipy.linalg import solve_triangular
 
 from daskml_dist.types import AnyArray, FloatArray
 
-MOST_PARAMETERS = 300
+MOST_PARAMETERS = 200
 """Up to here, those who watch cost a fit less than a millisecond a pass, standard errors included."""
 
 
