@@ -216,7 +216,7 @@ def test_a_node_dies_alone(
 
 def haunt(client: Client, cluster: LocalCluster, mode: str, seed: int, kills: int, check_it: Any) -> None:
     """Train again and again until so many workers were killed."""
-    with Nemesis(client, seed, 0.3, 1.5) as nemesis:
+    with Nemesis(client, seed, 2.0, 6.0) as nemesis:  # a death costs it more than a pass
         while nemesis.kills < kills:
             check_it(train(**MODES[mode]))
 
