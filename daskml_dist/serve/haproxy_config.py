@@ -75,7 +75,7 @@ def text(front: Front) -> str:
 def _process(front: Front) -> str:
     seconds, attempt = _ms(front.seconds), _ms(max(1.0, front.seconds / _ATTEMPTS))
     return f"""global
-    stats socket "{front.socket}" mode 600 level admin
+    stats socket unix@{front.socket.name} mode 600 level admin
 defaults
     mode http
     retries {_RETRIES}

@@ -183,6 +183,8 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path, versions: Path) -
     folder = tmp_path / "deployment"
     options = ("--guard", "0.2", "--router", request.param)
     process, told = start_gateway(folder, str(versions / "1"), *options)
-    assert told.get("ready"), told
-    yield Deployment(process, told, folder, told["token"], versions)
-    end(process)
+    try:
+        assert told.get("ready"), told
+        yield Deployment(process, told, folder, told["token"], versions)
+    finally:
+        end(process)

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from daskml_dist.security import Authority, Forbidden, Tokens, Unauthorized
-from daskml_dist.serve.haproxy import PassedOn
+from daskml_dist.serve.haproxy import PassedOn, short
 from daskml_dist.serve.haproxy_config import Front, text
 from tests.serve.conftest import BODY, Deployment, end, start_gateway, there_is_haproxy
 
@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(not there_is_haproxy(), reason="no HAProxy here"
 def started(folder: Path, versions: Path, *options: str) -> Deployment:
     options = ("--router", "haproxy", "--guard", "0.1", *options)
     process, told = start_gateway(folder, str(versions / "1"), *options)
-    assert told.get("ready"), told
+    if not told.get("ready"):
+        end(process)
+        raise AssertionError(told)
     return Deployment(process, told, folder, told["token"], versions)
 
 
@@ -49,8 +51,8 @@ def ask(
 
 def rows_of(fronted: Deployment) -> dict[tuple[str, str], int]:
     """How many requests HAProxy has given to whom."""
-    with socket.socket(socket.AF_UNIX) as api:
-        api.connect(str(fronted.folder / "haproxy" / "api.sock"))
+    with socket.socket(socket.AF_UNIX) as api, short(fronted.folder / "haproxy" / "api.sock") as path:
+        api.connect(path)
         api.sendall(b"show stat\n")
         said = b"".join(iter(lambda: api.recv(65536), b"")).decode()
     lines = [line.split(",") for line in said.splitlines() if line and not line.startswith("#")]
@@ -223,12 +225,13 @@ def test_over_tls(tmp_path: Path, versions: Path) -> None:
 
 
 def test_it_ends_with_its_gateway(tmp_path: Path, versions: Path) -> None:
-    first = started(tmp_path / "deployment", versions)
+    folder = tmp_path / ("a path that is longer than that of a socket may be" * 2)
+    first = started(folder, versions)
     haproxy = haproxy_of(first)
     first.process.kill()
     first.process.wait(10)
     haproxy.wait(10)
-    process, told = start_gateway(tmp_path / "deployment", str(versions / "1"), "--router", "haproxy")
+    process, told = start_gateway(folder, str(versions / "1"), "--router", "haproxy")
     second = Deployment(process, told, first.folder, first.token, versions)
     assert told["url"] == first.told["url"]
     assert ask(second).status_code == 200
