@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import EntryPoint
 from statistics import median
 from typing import Any
 
@@ -15,7 +14,6 @@ from benchmarks.workers import on_cluster
 from daskml_dist.dashboard.store import Store
 from daskml_dist.fit.log import Log
 from daskml_dist.linear_model import LogisticRegression
-from daskml_dist.monitor import PAGES, pages
 from daskml_dist.solvers.hessian import MOST_PARAMETERS
 
 COLUMNS = ("solver", "rows", "p", "passes", "a pass, ms", "client, us a pass", "client, % of the fit")
@@ -29,17 +27,11 @@ def run(options: Options) -> list[Table]:
     fits = [("lbfgs", *size) for size in sizes]
     fits += [("newton", 20_000, p) for p in options.pick((50, MOST_PARAMETERS - 1), (50,), (5,))]
     table = Table("Publishing, LogisticRegression(solver=...) on 2 workers of 1 thread", COLUMNS)
-    point = EntryPoint("training", "daskml_dist.dashboard.plugin:open_page", PAGES)
-    pages._announced.cache_clear()
-    known, pages._announced = pages._announced, lambda: (point,)  # type: ignore[assignment]
-    try:
-        with on_cluster.client() as client:
-            for solver, n, p in fits:
-                options.say(f"publishing: {solver}, {n:,} x {p}")
-                table.add(solver, n, p, *_figures(solver, n, p, options.pick(11, 5, 2)))
-            table.notes += _notes(client)
-    finally:
-        pages._announced = known
+    with on_cluster.client() as client:
+        for solver, n, p in fits:
+            options.say(f"publishing: {solver}, {n:,} x {p}")
+            table.add(solver, n, p, *_figures(solver, n, p, options.pick(11, 5, 2)))
+        table.notes += _notes(client)
     return [table]
 
 

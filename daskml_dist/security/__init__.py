@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from daskml_dist.security.chain import AuditBroken
     from daskml_dist.security.keys import CertificateRequest
     from daskml_dist.security.limits import Limits, Rates, TokenBucket, TooLarge
+    from daskml_dist.security.loopback import is_loopback
     from daskml_dist.security.masking import Masking
     from daskml_dist.security.openid import oidc
     from daskml_dist.security.scopes import Forbidden, KeysComing, Token, Unauthorized
@@ -36,6 +37,7 @@ _HOMES = {
     "Tokens": "tokens",
     "TooLarge": "limits",
     "Unauthorized": "scopes",
+    "is_loopback": "loopback",
     "oidc": "openid",
     "verify_audit": "audit",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "Tokens",
     "TooLarge",
     "Unauthorized",
+    "is_loopback",
     "oidc",
     "verify_audit",
 ]

@@ -16,6 +16,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from daskml_dist.security.loopback import is_loopback
 from daskml_dist.security.scopes import KeysComing, Token, Unauthorized, known_scopes
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class _Keys:
 
 def _check_source(source: str) -> None:
     parts = urlsplit(source)
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(f"{source} is not encrypted, and whoever sits between could give keys: use https")
 
 

@@ -114,11 +114,11 @@ class Tokens:
         return token
 
     def digests(self, scope: str) -> frozenset[str]:
-        """The SHA-256 of each secret that is good for this now, in the capitals of HAProxy."""
+        """The SHA-256 of each secret that is good for this now, in hexadecimal digits."""
         self._look(time.monotonic())
         now = time.time()
         return frozenset(
-            digest.upper()
+            digest
             for digest, token in self._known.values()
             if token.revoked is None
             and (token.expires is None or now < token.expires)

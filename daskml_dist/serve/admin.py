@@ -124,10 +124,10 @@ class Admin:
         return {"version": await self._controller.roll(_text(given, "version"))}
 
     async def _canary(self, given: dict[str, Any]) -> Any:
-        percent = given.get("percent")
-        if type(percent) not in (int, float) or not 0 <= percent <= 100:  # type: ignore[operator]
+        percent: Any = given.get("percent")
+        if type(percent) not in (int, float) or not 0 <= percent <= 100:
             raise Refused(422, "percent must be a number from 0 to 100", "json")
-        version = await self._controller.canary(_text(given, "version"), float(percent))  # type: ignore[arg-type]
+        version = await self._controller.canary(_text(given, "version"), float(percent))
         return {"version": version, "percent": percent}
 
     async def _rollback(self, given: dict[str, Any]) -> Any:

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, final
 
 from daskml_dist import edge
+from daskml_dist.security import is_loopback
 from daskml_dist.serve.access import Access, DeploymentRefused, DeploymentUnreachable
 from daskml_dist.serve.agent import LOOK, Agent, Wanted
 from daskml_dist.serve.node_certificates import NodeCertificate
-from daskml_dist.serve.options import is_loopback
 
 TOKEN = "DASKML_DIST_AGENT_TOKEN"
 """The environment variable with a token of the scope "deploy"."""

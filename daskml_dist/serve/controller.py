@@ -204,7 +204,8 @@ class Controller(Keeper):
                 outcome = await self._do(step)
                 step = steps.send(outcome)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            why: str | None = end.value
+            return why
 
     async def _do(self, step: rolling.Step) -> str | None:
         """Make a step happen; why it did not, or None."""

@@ -26,7 +26,7 @@ import uvloop
 
 from daskml_dist.errors import DaskmlDistError
 from daskml_dist.registry.names import checked_name
-from daskml_dist.security import AuditLog, Limits, Rates, Tokens, oidc
+from daskml_dist.security import AuditLog, Limits, Rates, Tokens, is_loopback, oidc
 from daskml_dist.security.files import write_private
 from daskml_dist.serve.access import ADMIN
 from daskml_dist.serve.admin import Admin
@@ -40,7 +40,7 @@ from daskml_dist.serve.haproxy import HAProxy, PassedOn
 from daskml_dist.serve.haproxy_config import Front
 from daskml_dist.serve.health import HealthChecks
 from daskml_dist.serve.node_certificates import Nodes, authority_in
-from daskml_dist.serve.options import GatewayOptions, add_arguments, home, is_loopback, options_of
+from daskml_dist.serve.options import GatewayOptions, add_arguments, home, options_of
 from daskml_dist.serve.processes import write_json
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.replica import listen, server_of

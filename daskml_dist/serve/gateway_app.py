@@ -31,7 +31,7 @@ from daskml_dist.serve.bodies import (
     respond,
 )
 from daskml_dist.serve.exchange import AtOnce, Exchange, started
-from daskml_dist.serve.forwarding import Errand, Forwarder
+from daskml_dist.serve.forwarding import Done, Errand, Forwarder
 from daskml_dist.serve.gateway_figures import GatewayFigures
 from daskml_dist.serve.refusals import Refused
 from daskml_dist.serve.routing import Router, point_of
@@ -153,42 +153,41 @@ class GatewayApp:
 
     def _answer_at_once(self, route: Route, exchange: Exchange) -> None:
         """The same for a request that goes the short way."""
-        began = time.perf_counter()
         self.figures.inflight += 1
-
-        def done(found: Answer | Refused, version: str) -> None:
-            if isinstance(found, Refused):
-                self.figures.rejected[found.reason] += 1
-                status, headers, body = found.status, _error_headers(found), error_body(found)
-            else:
-                status, headers, body = found
-            self.figures.inflight -= 1
-            self.figures.answered(version, status, time.perf_counter() - began)
-            exchange.reply(started(status, headers), body)
-
-        def admitted(waited: bool = False) -> None:
-            try:
-                self._admit(exchange.head, route.scope, waited)
-                self._check_queue()
-            except Refused as refused:
-                done(refused, "")
-            else:
-                self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
-
-        async def later(coming: KeysComing) -> None:
-            try:
-                await self._room.wait(coming)
-            except Refused as refused:
-                done(refused, "")
-            else:
-                admitted(waited=True)
-
+        done = partial(self._done, exchange, time.perf_counter())
         try:
-            admitted()
+            self._admit(exchange.head, route.scope)
+            self._pass_on(route, exchange, done)
+        except Refused as refused:
+            done(refused, "")
         except KeysComing as coming:
-            task = asyncio.create_task(later(coming))
+            task = asyncio.create_task(self._answer_later(route, exchange, done, coming))
             self._waiting.add(task)
             task.add_done_callback(self._waiting.discard)
+
+    async def _answer_later(self, route: Route, exchange: Exchange, done: Done, coming: KeysComing) -> None:
+        """The same once the keys of tokens have been read again."""
+        try:
+            await self._room.wait(coming)
+            self._admit(exchange.head, route.scope, waited=True)
+            self._pass_on(route, exchange, done)
+        except Refused as refused:
+            done(refused, "")
+
+    def _pass_on(self, route: Route, exchange: Exchange, done: Done) -> None:
+        self._check_queue()
+        self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
+
+    def _done(self, exchange: Exchange, began: float, found: Answer | Refused, version: str) -> None:
+        """Count an answer, and send it."""
+        if isinstance(found, Refused):
+            self.figures.rejected[found.reason] += 1
+            status, headers, body = found.status, _error_headers(found), error_body(found)
+        else:
+            status, headers, body = found
+        self.figures.inflight -= 1
+        self.figures.answered(version, status, time.perf_counter() - began)
+        exchange.reply(started(status, headers), body)
 
     def _admit(self, head: Head, scope: str, waited: bool = False) -> None:
         """Refuse who may not ask, or asks too often; `KeysComing` where that cannot be said yet."""

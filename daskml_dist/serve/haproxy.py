@@ -176,7 +176,7 @@ class HAProxy:
         self._drained: set[str] = set()
         self._counts: dict[str, Counter[int]] = {}
         self._untold: list[str] = []
-        self._known = self._tokens.digests(self._scope)
+        self._known = self._digests()
         self._on = True
 
     def _leaving(self) -> bool:
@@ -212,9 +212,13 @@ class HAProxy:
         self._on = on
         return [f"add map {self._front.switch} on 1" if on else f"del map {self._front.switch} on"]
 
+    def _digests(self) -> frozenset[str]:
+        """Of the tokens that may ask, in HAProxy's capitals."""
+        return frozenset(digest.upper() for digest in self._tokens.digests(self._scope))
+
     def _users(self) -> list[str]:
         """What it must be told of tokens."""
-        now = self._tokens.digests(self._scope)
+        now = self._digests()
         gone, come, self._known = self._known - now, now - self._known, now
         return [f"del map {self._front.tokens} {digest}" for digest in gone] + [
             f"add map {self._front.tokens} {digest} 1" for digest in come

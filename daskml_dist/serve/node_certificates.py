@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, final
 
-from daskml_dist.security import Authority, CertificateRequest
+from daskml_dist.security import Authority, CertificateRequest, is_loopback
 from daskml_dist.serve.access import Access
-from daskml_dist.serve.options import is_loopback
 from daskml_dist.serve.refusals import Refused
 
 NAME = "replica"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_TENSOR = {
+_TENSOR: dict[str, Any] = {
     "type": "object",
     "required": ["name", "shape", "datatype"],
     "additionalProperties": False,
@@ -79,7 +79,7 @@ def _operation(summary: str, body: dict[str, Any] | None, answer: str | None) ->
 
 def _request(metadata: dict[str, Any]) -> dict[str, Any]:
     names = ["x", *(column["name"] for column in metadata["inputs"])]
-    tensor = _TENSOR | {"properties": {**_TENSOR["properties"], "name": {"enum": names}}}  # type: ignore[dict-item]
+    tensor = _TENSOR | {"properties": {**_TENSOR["properties"], "name": {"enum": names}}}
     return {
         "type": "object",
         "required": ["inputs"],

@@ -61,11 +61,6 @@ class GatewayOptions:
     json: bool = False
 
 
-def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine can be behind an address."""
-    return host in ("127.0.0.1", "::1", "localhost")
-
-
 def home() -> Path:
     """The folder of all deployments: $DASKML_DIST_SERVE, or ~/.local/share/daskml_dist/serve."""
     return Path(os.environ.get("DASKML_DIST_SERVE") or "~/.local/share/daskml_dist/serve").expanduser()

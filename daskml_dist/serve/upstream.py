@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, final
 
 import httptools
 
-from daskml_dist.serve.options import is_loopback
+from daskml_dist.security import is_loopback
 from daskml_dist.serve.routing import Target
 
 IDLE = 30.0
@@ -64,7 +64,9 @@ class Connection(asyncio.Protocol):
         self._pool, self.key = pool, key
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: Callable[[Answer | Lost], None] | None = None
-        self._status, self._headers, self._body = 0, [], []  # type: ignore[var-annotated]
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
         self.transport: Any = None
         self.deadline = 0.0
 

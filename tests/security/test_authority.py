@@ -187,7 +187,7 @@ def test_a_dask_cluster_lets_in_who_has_a_certificate_of_its_authority(
 ) -> None:
     security = ours.dask()
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, security=security
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0", security=security
     ) as cluster:
         assert cluster.scheduler_address.startswith("tls://")
         with Client(cluster.scheduler_address, security=security) as client:

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -197,6 +198,7 @@ def test_bad_arguments(path: Path) -> None:
 
 CREATES = """
 import sys
+import time
 from daskml_dist.security import Tokens
 for _ in range(5):
     Tokens(sys.argv[1]).create(["metrics"])
@@ -219,3 +221,23 @@ def test_a_lock_is_not_waited_for_for_ever(path: Path, monkeypatch: pytest.Monke
     os.close(first)
     hold(second, path)
     os.close(second)
+
+
+def test_digests_are_of_the_tokens_that_are_good(path: Path) -> None:
+    tokens = Tokens(path)
+    assert tokens.digests("predict:toy") == frozenset()
+    made = {
+        name: tokens.create(scopes, expires=expires)
+        for name, scopes, expires in (
+            ("good", ["predict:toy"], None),
+            ("all", ["predict:*"], 60.0),
+            ("admin", ["admin"], None),
+            ("other", ["explain:toy", "predict:other"], None),
+            ("revoked", ["predict:toy"], None),
+            ("brief", ["predict:toy"], 1e-3),
+        )
+    }
+    tokens.revoke(made["revoked"][0])
+    time.sleep(0.01)
+    listed = {entry["id"]: entry["sha256"] for entry in json.loads(path.read_text())["tokens"]}
+    assert tokens.digests("predict:toy") == {listed[made[name][0]] for name in ("good", "all", "admin")}

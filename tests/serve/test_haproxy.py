@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -293,27 +292,3 @@ def test_who_has_the_token_of_the_deployment_was_looked_at(tmp_path: Path) -> No
     for wrong in ("", "of the deploymen", "é", "\udcff"):
         with pytest.raises(Unauthorized):
             checker.check(wrong, "predict:toy")
-
-
-def test_digests_are_of_the_tokens_that_are_good(tmp_path: Path) -> None:
-    tokens = Tokens(tmp_path / "tokens.json")
-    assert tokens.digests("predict:toy") == frozenset()
-    made = {
-        name: tokens.create(scopes, expires=expires)
-        for name, scopes, expires in (
-            ("good", ["predict:toy"], None),
-            ("all", ["predict:*"], 60.0),
-            ("admin", ["admin"], None),
-            ("other", ["explain:toy", "predict:other"], None),
-            ("revoked", ["predict:toy"], None),
-            ("brief", ["predict:toy"], 1e-3),
-        )
-    }
-    tokens.revoke(made["revoked"][0])
-    time.sleep(0.01)
-    listed = {
-        entry["id"]: entry["sha256"] for entry in json.loads((tmp_path / "tokens.json").read_text())["tokens"]
-    }
-    assert tokens.digests("predict:toy") == {
-        listed[made[name][0]].upper() for name in ("good", "all", "admin")
-    }
