@@ -151,9 +151,9 @@ def test_the_fits_of_a_client_that_leaves_are_lost(client: Client) -> None:
     assert until(lambda: client.run_on_scheduler(seen)["orphan"] == "lost")
 
 
-@pytest.mark.filterwarnings("ignore:Port 8787 is already in use")  # it listens there all the same
 def test_without_a_dashboard_fits_are_kept_and_nobody_is_warned() -> None:
-    options: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
+    options["scheduler_kwargs"] = {"dashboard": False}
     with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
