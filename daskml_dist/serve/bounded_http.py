@@ -3,7 +3,8 @@
 llhttp limits neither the size of headers nor the time they take: a client that sends a byte a minute would
 hold a connection for ever. A request that comes in one piece pays for one comparison.
 
-And with a short way for small requests that an application answers ``at_once``, see ``exchange``.
+And with a short way for small requests that an application answers ``at_once``, see ``exchange``; those whose
+head came before are not even parsed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from daskml_dist.security import Limits
-from daskml_dist.serve.bodies import Head, read_head
-from daskml_dist.serve.exchange import MOST_BYTES, AtOnce, Exchange, started
+from daskml_dist.serve.bodies import read_head
+from daskml_dist.serve.exchange import MOST_BYTES, Answerer, Asked, AtOnce, Exchange, started
+from daskml_dist.serve.known_heads import KnownHeads
 from daskml_dist.serve.refusals import Refused
 
 _PIECE = 8192  # bytes; a piece as large as this is no usual request
@@ -33,6 +35,7 @@ class BoundedHttp(HttpToolsProtocol):
     """A connection of a client."""
 
     limits: ClassVar[Limits] = Limits()
+    known: ClassVar[KnownHeads[Asked]] = KnownHeads()
 
     def __init__(
         self,
@@ -45,16 +48,22 @@ class BoundedHttp(HttpToolsProtocol):
         self._came = 0  # bytes of headers that are not complete
         self._since: float | None = self.loop.time()
         self._idle: float | None = None
+        self._between = True  # whether the parser waits for a request to begin
         self._usual = False  # whether what is parsed now may go the short way
         self._exchange: Exchange | None = None
+        self._whole: Asked | None = None
         self._at_once: AtOnce = getattr(self.app, "at_once", {})
         self._most = min(MOST_BYTES, self.limits.json_bytes, self.limits.binary_bytes)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and close where headers have no end."""
         self._idle = None
-        self._usual = self._came == 0 and len(data) < _PIECE
-        HttpToolsProtocol.data_received(self, data)
+        first = self._between
+        if first and len(data) < _PIECE and self._answered_as_known(data):
+            return
+        whole = self._parsed(data)
+        if first and whole is not None:
+            self.known.keep(data, whole)
         cycle = self.cycle
         if cycle is not None and not cycle.more_body and cycle.scope is self.scope and len(data) < _PIECE:
             self._since = None  # the usual request: all of it is there
@@ -64,19 +73,19 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """What the parser meets is kept; the rest waits until it is known which way the request goes."""
+        self._between = False
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self.scope = None  # type: ignore[assignment]
 
     def on_headers_complete(self) -> None:
         """Take the short way if there is one."""
         answer = self._at_once.get(self.url) if self._usual else None
-        head = None if answer is None else self._head()
-        if answer is None or head is None:
+        asked = None if answer is None else self._asked(answer)
+        if asked is None:
             self._exchange = None
             self._take_long_way()
         else:
-            self.scope = head  # type: ignore[assignment]
-            self.cycle = self._exchange = Exchange(self, head, answer)  # type: ignore[assignment]
+            self._exchange = self._begun(asked)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -87,18 +96,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there."""
-        exchange = self._exchange
+        self._between = True
+        exchange, self._exchange = self._exchange, None
         if exchange is None:
             HttpToolsProtocol.on_message_complete(self)
-            return
-        self._exchange = None
-        exchange.more_body = False
-        try:
-            exchange.answer(exchange)
-        except Exception:
-            _LOG.exception("a request failed")
-            exchange.keep_alive = False
-            exchange.reply(*_FAILED)
+        else:
+            self._whole = exchange.asked
+            self._answer(exchange)
 
     def on_response_complete(self) -> None:
         """The next of several requests that came together; else the connection is idle from now on."""
@@ -124,24 +128,63 @@ class BoundedHttp(HttpToolsProtocol):
         self.headers.extend(headers)
         HttpToolsProtocol.on_headers_complete(self)
 
-    def _head(self) -> Head | None:
-        """What matters of the headers; None for a request that goes the long way."""
-        before, parser = self.cycle, self.parser
+    def _parsed(self, data: bytes) -> Asked | None:
+        """What was asked last of what came, if that went the short way."""
+        self._usual, self._whole = self._came == 0 and len(data) < _PIECE, None
+        HttpToolsProtocol.data_received(self, data)
+        return self._whole
+
+    def _answered_as_known(self, data: bytes) -> bool:
+        """Answer a request whose head came before; False where it is to be parsed."""
+        found = self.known.find(data)
+        if found is None or not self._free() or self.transport.is_closing():
+            return False
+        asked, body = found
+        self._came, self._since = 0, None
+        exchange = self._begun(asked)
+        exchange.body = body
+        self._answer(exchange)
+        return True
+
+    def _free(self) -> bool:
+        """Whether all that was asked before is answered, and the client reads its answers."""
+        before = self.cycle
+        return (before is None or before.response_complete) and not self.flow.write_paused
+
+    def _asked(self, answer: Answerer) -> Asked | None:
+        """What the head says; None for a request that goes the long way."""
+        parser = self.parser
         if (
-            (before is not None and not before.response_complete)
+            not self._free()
             or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
             or parser.should_upgrade()
             or self.expect_100_continue
-            or self.flow.write_paused
         ):
             return None
         try:
             head = read_head(self.headers)
         except Refused:  # there it is refused
             return None
-        return head if head.length is not None and head.length <= self._most else None
+        if head.length is None or head.length > self._most:
+            return None
+        return Asked(head.length, head, self.headers, answer)
+
+    def _begun(self, asked: Asked) -> Exchange:
+        """An exchange, which is what this connection is about now."""
+        self.scope = asked  # type: ignore[assignment]
+        self.cycle = exchange = Exchange(self, asked)  # type: ignore[assignment]
+        return exchange
+
+    def _answer(self, exchange: Exchange) -> None:
+        exchange.more_body = False
+        try:
+            exchange.asked.answer(exchange)
+        except Exception:
+            _LOG.exception("a request failed")
+            exchange.keep_alive = False
+            exchange.reply(*_FAILED)
 
     def _came_in_part(self, data: bytes) -> None:
         cycle = self.cycle

@@ -27,35 +27,54 @@ class _Nobody:
 
 
 @final
+class Asked:
+    """What the head of a request says; the same for all requests with the same one.
+
+    Attributes
+    ----------
+    length : of the body.
+    head, headers : what matters of the headers, and all of them.
+    answer : who answers.
+    passed : the head that goes to a replica, once it is made.
+    """
+
+    __slots__ = ("answer", "head", "headers", "length", "passed")
+
+    def __init__(self, length: int, head: Head, headers: Headers, answer: Answerer) -> None:
+        self.length, self.head, self.headers, self.answer = length, head, headers, answer
+        self.passed = b""
+
+
+@final
 class Exchange:
     """A request, and the way back for its answer; for uvicorn a cycle like its own.
 
     Attributes
     ----------
-    head, headers, body : of the request.
+    asked, body : of the request.
     """
 
     __slots__ = (
         "_protocol",
-        "answer",
+        "asked",
         "body",
         "disconnected",
-        "head",
-        "headers",
         "keep_alive",
         "more_body",
         "response_complete",
-        "scope",
     )
     message_event = _Nobody()
 
-    def __init__(self, protocol: Any, head: Head, answer: Answerer) -> None:
-        self._protocol, self.head, self.answer = protocol, head, answer
-        self.headers: Headers = protocol.headers
-        self.scope = protocol.scope
+    def __init__(self, protocol: Any, asked: Asked) -> None:
+        self._protocol, self.asked = protocol, asked
         self.body = b""
         self.more_body = self.keep_alive = True
         self.response_complete = self.disconnected = False
+
+    @property
+    def scope(self) -> Asked:
+        """What tells requests apart."""
+        return self.asked
 
     def reply(self, start: bytes, body: bytes) -> None:
         """Send the answer, once; a client that has left does not get it.

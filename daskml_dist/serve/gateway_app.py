@@ -148,7 +148,8 @@ class GatewayApp:
             return 200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], text, ""
         self._check_queue()
         body = await read_body(receive, head, self.limits)
-        answer, version = await self._forwarder.ask(self._errand(route, scope["headers"], body))
+        request = self._passed(route, scope["headers"], len(body)) + body
+        answer, version = await self._forwarder.ask(self._errand(route, scope["headers"], request))
         return answer.status, answer.headers, answer.body, version
 
     def _answer_at_once(self, route: Route, exchange: Exchange) -> None:
@@ -156,7 +157,7 @@ class GatewayApp:
         self.figures.inflight += 1
         done = partial(self._done, exchange, time.perf_counter())
         try:
-            self._admit(exchange.head, route.scope)
+            self._admit(exchange.asked.head, route.scope)
             self._pass_on(route, exchange, done)
         except Refused as refused:
             done(refused, "")
@@ -169,25 +170,29 @@ class GatewayApp:
         """The same once the keys of tokens have been read again."""
         try:
             await self._room.wait(coming)
-            self._admit(exchange.head, route.scope, waited=True)
+            self._admit(exchange.asked.head, route.scope, waited=True)
             self._pass_on(route, exchange, done)
         except Refused as refused:
             done(refused, "")
 
     def _pass_on(self, route: Route, exchange: Exchange, done: Done) -> None:
         self._check_queue()
-        self._forwarder.forward(self._errand(route, exchange.headers, exchange.body), done)
+        asked = exchange.asked
+        if not asked.passed:
+            asked.passed = self._passed(route, asked.headers, asked.length)
+        request = asked.passed + exchange.body
+        self._forwarder.forward(self._errand(route, asked.headers, request), done)
 
     def _done(self, exchange: Exchange, began: float, found: Answer | Refused, version: str) -> None:
         """Count an answer, and send it."""
         if isinstance(found, Refused):
             self.figures.rejected[found.reason] += 1
-            status, headers, body = found.status, _error_headers(found), error_body(found)
+            start, body = started(found.status, _error_headers(found)), error_body(found)
         else:
-            status, headers, body = found
+            start, body = found.start, found.body
         self.figures.inflight -= 1
-        self.figures.answered(version, status, time.perf_counter() - began)
-        exchange.reply(started(status, headers), body)
+        self.figures.answered(version, found.status, time.perf_counter() - began)
+        exchange.reply(start, body)
 
     def _admit(self, head: Head, scope: str, waited: bool = False) -> None:
         """Refuse who may not ask, or asks too often; `KeysComing` where that cannot be said yet."""
@@ -211,17 +216,16 @@ class GatewayApp:
         if self.figures.inflight > self.queue:
             raise Refused(429, "too many requests at once; try again", "queue", retry_after=1)
 
-    def _errand(self, route: Route, given: Headers, body: bytes) -> Errand:
-        """The request for a replica; of a client's headers those that replicas may see."""
-        headers = b"".join(
-            [
-                b"%b: %b\r\n" % (name, value)
-                for name, value in given
-                if name in _PASSED and not _BREAK.search(value)
-            ]
-        )
-        length = b"content-length: %d\r\n\r\n" % len(body)
-        request = b"".join((route.start, self._common, headers, length, body))
+    def _passed(self, route: Route, given: Headers, length: int) -> bytes:
+        """The head of a request for a replica; of a client's headers it has those that replicas may see."""
+        headers = [
+            b"%b: %b\r\n" % (name, value)
+            for name, value in given
+            if name in _PASSED and not _BREAK.search(value)
+        ]
+        return b"".join((route.start, self._common, *headers, b"content-length: %d\r\n\r\n" % length))
+
+    def _errand(self, route: Route, given: Headers, request: bytes) -> Errand:
         end = self.pool.loop.time() + self.limits.seconds
         return Errand(request, route.again, route.version, self._point(given), end)
 

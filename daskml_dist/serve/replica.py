@@ -25,6 +25,7 @@ import uvicorn
 from daskml_dist.edge import InvalidModel
 from daskml_dist.security import Authority, Limits
 from daskml_dist.serve.bounded_http import BoundedHttp, close_overdue
+from daskml_dist.serve.known_heads import KnownHeads
 from daskml_dist.serve.replica_app import ReplicaApp
 from daskml_dist.serve.served import Served
 
@@ -65,7 +66,7 @@ def server_of(app: Any, limits: Limits, **settings: Any) -> uvicorn.Server:
     app : an ASGI application.
     settings : further ones of `uvicorn.Config`.
     """
-    protocol = type("BoundedHttp", (BoundedHttp,), {"limits": limits})
+    protocol = type("BoundedHttp", (BoundedHttp,), {"limits": limits, "known": KnownHeads()})
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -105,8 +105,9 @@ class ReplicaApp:
         """The same for a request that goes the short way."""
         began = time.perf_counter()
         try:
-            self.authorize(exchange.head)
-            status, payload, headers = self._inferred(exchange.body, exchange.head.json_length)
+            head = exchange.asked.head
+            self.authorize(head)
+            status, payload, headers = self._inferred(exchange.body, head.json_length)
         except Refused as refused:
             status, payload, headers = self.refused(refused)
         self.figures.answered(status, time.perf_counter() - began)

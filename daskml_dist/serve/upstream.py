@@ -15,6 +15,9 @@ from typing import Any, NamedTuple, final
 import httptools
 
 from daskml_dist.security import is_loopback
+from daskml_dist.serve.bodies import Headers
+from daskml_dist.serve.exchange import started
+from daskml_dist.serve.known_heads import KnownHeads
 from daskml_dist.serve.routing import Target
 
 IDLE = 30.0
@@ -42,11 +45,29 @@ class Lost(Exception):
 
 
 @final
+class Answered(NamedTuple):
+    """What the head of an answer says.
+
+    Attributes
+    ----------
+    length : of the body.
+    headers : those that clients see.
+    start : status line and headers for a client, see ``started``.
+    """
+
+    length: int
+    status: int
+    headers: Headers
+    start: bytes
+
+
+@final
 class Answer(NamedTuple):
-    """What a replica has answered; of the headers those that clients see."""
+    """What a replica has answered; of the head see ``Answered``."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: Headers
+    start: bytes
     body: bytes
 
 
@@ -64,9 +85,10 @@ class Connection(asyncio.Protocol):
         self._pool, self.key = pool, key
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: Callable[[Answer | Lost], None] | None = None
-        self._status = 0
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: Headers = []
         self._body: list[bytes] = []
+        self._between = True  # whether the parser waits for an answer to begin
+        self._whole: Answered | None = None
         self.transport: Any = None
         self.deadline = 0.0
 
@@ -85,6 +107,16 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        first = self._between
+        found = self._pool.known.find(data) if first else None
+        if found is not None:
+            self._answered(*found, stays=True)
+        elif (whole := self._parsed(data)) is not None and first:
+            self._pool.known.keep(data, whole)
+
+    def _parsed(self, data: bytes) -> Answered | None:
+        """The head of the last answer in what came, if more may come after it."""
+        self._whole = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
@@ -92,6 +124,7 @@ class Connection(asyncio.Protocol):
             self.give_up("protocol")
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.give_up("protocol")
+        return self._whole
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail("reset")
@@ -99,7 +132,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """The parser met an answer."""
-        self._headers, self._body = [], []
+        self._headers, self._body, self._between = [], [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser met a header."""
@@ -116,15 +149,21 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:  # 100-continue and the like announce the answer
             return
-        waiting, self._waiting = self._waiting, None
+        self._between, stays = True, self._parser.should_keep_alive()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        head = Answered(len(body), status, self._headers, started(status, self._headers))
+        self._whole = head if stays else None
+        self._answered(head, body, stays=stays)
+
+    def _answered(self, head: Answered, body: bytes, *, stays: bool) -> None:
+        waiting, self._waiting = self._waiting, None
         self._pool.busy.discard(self)
-        if waiting is None or not self._parser.should_keep_alive():
+        if waiting is None or not stays:
             self.transport.close()
         else:
             self._pool.rest(self)
         if waiting is not None:
-            waiting(Answer(status, self._headers, body))
+            waiting(Answer(head.status, head.headers, head.start, body))
 
     def _fail(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, None
@@ -145,6 +184,7 @@ class Pool:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.busy: set[Connection] = set()
+        self.known: KnownHeads[Answered] = KnownHeads()
         self._idle: dict[tuple[str, int], list[Connection]] = {}
         self._context = context
         self._task = asyncio.create_task(self._watch())

@@ -81,7 +81,7 @@ def test_a_scheduler_that_is_gone_holds_nobody_up() -> None:
 
 
 def test_a_client_that_is_closed_sends_nothing_and_nobody_waits_for_long() -> None:
-    options: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
         pass
     sender = Sender(client)
