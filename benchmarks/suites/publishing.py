@@ -16,7 +16,16 @@ from daskml_dist.fit.log import Log
 from daskml_dist.linear_model import LogisticRegression
 from daskml_dist.solvers.hessian import MOST_PARAMETERS
 
-COLUMNS = ("solver", "rows", "p", "passes", "a pass, ms", "client, us a pass", "client, % of the fit")
+COLUMNS = (
+    "solver",
+    "rows",
+    "p",
+    "passes",
+    "a pass, ms",
+    "client, us a pass",
+    "of it CPU, us",
+    "client, % of the fit",
+)
 
 
 def run(options: Options) -> list[Table]:
@@ -46,16 +55,17 @@ def _figures(solver: str, n: int, p: int, repeats: int) -> tuple[Any, ...]:
             began = time.perf_counter()
             model = LogisticRegression(solver=solver, tol=1e-8, verbose=0).fit(X, y)
             seconds = time.perf_counter() - began
-        fits.append((model.n_passes_, seconds, timed.seconds))
-    passes, seconds, spent = (median(column) for column in zip(*fits[1:], strict=True))
-    return int(passes), 1e3 * seconds / passes, 1e6 * spent / passes, 100.0 * spent / seconds
+        fits.append((model.n_passes_, seconds, timed.seconds, timed.processor))
+    passes, seconds, spent, busy = (median(column) for column in zip(*fits[1:], strict=True))
+    each = (1e3 * seconds / passes, 1e6 * spent / passes, 1e6 * busy / passes)
+    return int(passes), *each, 100.0 * spent / seconds
 
 
 class _Timed:
     """Adds up what is spent in the log of fits, which tells all who listen."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.processor = 0.0
 
     def __enter__(self) -> _Timed:
         self._honest = {name: getattr(Log, name) for name in ("__init__", "heard", "ended")}
@@ -69,11 +79,12 @@ class _Timed:
 
     def _timed(self, honest: Any) -> Any:
         def timed(*given: Any) -> Any:
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.thread_time()
             try:
                 return honest(*given)
             finally:
                 self.seconds += time.perf_counter() - began
+                self.processor += time.thread_time() - busy
 
         return timed
 
@@ -83,7 +94,8 @@ def _notes(client: Any) -> list[str]:
     events, tick = client.run_on_scheduler(_on_scheduler)
     return [
         "client: all that the thread of the fit does for those who watch, the look for the page at the "
-        "beginning included; medians over fits after a first one. Sending is done by the loop of the client.",
+        "beginning included; medians over fits after a first one. Sending is done by the loop of the client. "
+        "What is not CPU is waiting for that loop, or for a core, which the workers have.",
         "newton: with intervals of the coefficients, for as many features as have them.",
         f"On the scheduler an event takes {1e6 * events:.0f} us to be stored, and a tick of an open page "
         f"with 5 new steps {1e3 * tick:.1f} ms (every 250 ms).",

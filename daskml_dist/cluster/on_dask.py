@@ -134,7 +134,8 @@ class OnDask(Hands):
         return found
 
     def layout(self) -> Layout:
-        sizes = [row_bytes(self._source) * rows for rows in self._rows]
+        each = row_bytes(self._source)
+        sizes = [each * rows for rows in self._rows]
         return laid_out(self.plan, self._rows, sizes, len(self.roster.threads), self._resident is None)
 
     def evaluate(self, small: Any) -> Any:

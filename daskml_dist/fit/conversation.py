@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from daskml_dist.cluster import Hands, single_threaded_blas
 from daskml_dist.fit.log import Log
 from daskml_dist.parameter_server import Descent
 from daskml_dist.solvers import State, Turn
 
-A = TypeVar("A")
+
+class Reached(Protocol):
+    """What a conversation comes to."""
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        ...
+
+
+A = TypeVar("A", bound=Reached)
 
 
 def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Callable[[State], None]) -> A:
@@ -22,7 +32,8 @@ def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Ca
     Parameters
     ----------
     conversation, hands : who asks and who answers.
-    log : hears of each turn; its control is looked at before each question, and while answers are waited for.
+    log : hears of each turn and of the end; its control is looked at before each question, and while answers
+        are waited for.
     keep : is given each state before its question is answered.
     """
     control, told = log.control, 0
@@ -33,6 +44,7 @@ def hold(conversation: Generator[Turn, Any, A], hands: Hands, log: Log, keep: Ca
                 turn = conversation.send(reply)
             except StopIteration as stop:
                 found: A = stop.value
+                log.heard(found.state, None)
                 return found
             log.heard(turn.state, turn)
             keep(turn.state)

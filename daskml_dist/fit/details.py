@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from daskml_dist.cluster import Hands, single_threaded_blas
+from daskml_dist.cluster import Hands
 from daskml_dist.kernels import Point
 from daskml_dist.monitor import (
     Candidates,
@@ -29,7 +29,9 @@ from daskml_dist.solvers import (
     GroupProblem,
     Problem,
     State,
+    Uncertainty,
     uncertainty,
+    unsuited,
 )
 from daskml_dist.types import FloatArray
 
@@ -53,6 +55,7 @@ class Details:
     def __init__(self, hands: Hands, problem: Problem, began: float) -> None:
         self.hands, self.problem, self.began = hands, problem, began
         self._told = self._since = began
+        self._unsuited = unsuited(problem)
         self._passes = self._scored = -1
         self._followed: list[int] = []  # coefficients that were among the largest
         self._asked, self._slowest, self._nbytes = 0.0, 0.0, 0
@@ -111,12 +114,13 @@ class Details:
         flat = np.nan_to_num(point.w.ravel())
         few = min(LARGEST, flat.size)
         now = np.argpartition(-np.abs(flat), few - 1)[:few] if few else np.empty(0, dtype=np.int64)
-        before = [i for i in self._followed if i not in set(now.tolist())]
-        self._followed = [*now.tolist(), *before[:LARGEST]]
+        largest = dict.fromkeys(now.tolist())
+        before = [i for i in self._followed if i not in largest]
+        self._followed = [*largest, *before[:LARGEST]]
         names = tuple(self._name(i, *point.w.shape) for i in self._followed)
         values = tuple(flat[self._followed].tolist())
-        with single_threaded_blas():  # after the last pass too: to wake threads takes milliseconds
-            sure = uncertainty(self.problem, state, now)
+        why_not = self._unsuited
+        sure = Uncertainty(np.empty(0), why_not) if why_not else uncertainty(self.problem, state, now)
         return Coefficients(
             state.passes, self._seconds(), names, values, tuple(sure.errors.tolist()), sure.source
         )

@@ -18,7 +18,6 @@ def meet(conversation: ManyConversation, hands: Hands, log: Log) -> Meeting:
     try:
         log.control.begin(steerable=False)
         met = hold(conversation, hands, log, lambda state: None)
-        log.heard(met.state, None)
         status = "converged" if all(one.solution.converged for one in met.judged) else "stopped"
         return met
     except KeyboardInterrupt:

@@ -96,6 +96,5 @@ def _solved(
         except RateAsked as asked:
             solver, state = solver.at_rate(asked.factor) or solver, log.state
         else:
-            log.heard(solution.state, None)
             log.control.passed()
             return solution

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any, final
 
 from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, as_plain
@@ -42,11 +42,11 @@ class TopicPublisher(Listener):
         self._send("step", dict(as_plain(step)))
 
     def look(self, detail: Detail) -> None:
-        self._send(detail.event, asdict(detail.layout if isinstance(detail, Placed) else detail))
+        self._send(detail.event, _fields(detail.layout if isinstance(detail, Placed) else detail))
 
     def decide(self, decision: Decision) -> None:
-        fields = asdict(decision)
-        self._send("decision", {"decision": fields.pop("number"), **fields})
+        told = _fields(decision)
+        self._send("decision", {"decision": told.pop("number"), **told})
 
     def end(self, outcome: FitEnd) -> None:
         self._send("end", dict(as_plain(outcome)))
@@ -75,3 +75,8 @@ def messages(events: Iterable[tuple[float, Any]]) -> Iterator[dict[str, Any]]:
     """
     for _, told in events:
         yield from told if isinstance(told, list | tuple) else [told]
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Without copies of what is in them, which nobody changes and which asdict() makes one by one."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -121,10 +121,13 @@ class Router:
         None where no replica is there. Where none is healthy, one that answers no checks is better than none:
         checks are missed by a machine that is merely busy.
         """
-        among = [t for t in self.targets.values() if not t.draining and version in (None, t.version)]
-        usable = [t for t in among if not t.lost and t.misses < MISSES and t not in tried]
+        reached = [
+            t
+            for t in self.targets.values()
+            if not (t.draining or t.lost) and (version is None or t.version == version)
+        ]
+        usable = [t for t in reached if t.misses < MISSES and t not in tried]
         if not usable:
-            reached = [t for t in among if not t.lost]
             usable = [t for t in reached if t not in tried] or reached
         if not usable:
             return None

@@ -40,7 +40,7 @@ from daskml_dist.solvers.stochastic import SCORE, SCORE_ERROR, STRATEGIES, Stoch
 from daskml_dist.solvers.together import Judged, ManyConversation, Meeting, Member, at_once, in_turn, together
 from daskml_dist.solvers.track import SERVED
 from daskml_dist.solvers.trust_region_newton import TrustRegionNewton
-from daskml_dist.solvers.uncertainty import Uncertainty, uncertainty
+from daskml_dist.solvers.uncertainty import Uncertainty, uncertainty, unsuited
 from daskml_dist.solvers.working_set import WorkingSet
 
 __all__ = [
@@ -102,4 +102,5 @@ __all__ = [
     "null_point",
     "together",
     "uncertainty",
+    "unsuited",
 ]

@@ -31,8 +31,22 @@ class Uncertainty:
     source: str
 
 
+def unsuited(problem: Problem) -> str:
+    """Why the coefficients of a problem never have standard errors; empty where they may."""
+    reasons = (
+        ("the worst group decides, not chance", isinstance(problem, GroupProblem)),
+        ("classes share a constant", isinstance(problem.loss, JointLoss)),
+        ("several targets", problem.targets > 1),
+        ("the loss is no likelihood", problem.loss.dispersion is None),
+        ("the penalty has kinks or bounds", not problem.penalty.smooth),
+        (f"more than {MOST_PARAMETERS} parameters", problem.parameters > MOST_PARAMETERS),
+    )
+    return next((reason for reason, holds in reasons if holds), "")
+
+
 def uncertainty(problem: Problem, state: State, which: AnyArray) -> Uncertainty:
-    """Standard errors of the coefficients ``which`` at the point of a state.
+    """Standard errors of the coefficients ``which`` at the point of a state; for a problem that is not
+    `unsuited`.
 
     The inverse of the observed information, phi / S H^-1 (Laplace's approximation; McCullagh and Nelder 1989,
     "Generalized linear models", section 2.5), with H the Hessian of F, penalty included, S the sum of the
@@ -50,20 +64,14 @@ def uncertainty(problem: Problem, state: State, which: AnyArray) -> Uncertainty:
 
 
 def _refused(problem: Problem, state: State) -> str:
-    """Why there are none; empty where there are some."""
-    hessian, dispersion = state.hessian, problem.loss.dispersion
-    reasons = (
-        ("the worst group decides, not chance", isinstance(problem, GroupProblem)),
-        ("classes share a constant", isinstance(problem.loss, JointLoss)),
-        ("several targets", problem.targets > 1),
-        ("the loss is no likelihood", dispersion is None),
-        ("the penalty has kinks or bounds", not problem.penalty.smooth),
-        (f"more than {MOST_PARAMETERS} parameters", problem.parameters > MOST_PARAMETERS),
-        ("the solver has no Hessian", hessian is None or state.progress is None),
-        ("no more rows than parameters", dispersion == "estimated" and problem.rows <= problem.parameters),
-        ("columns are collinear", hessian is not None and hessian.least_pivot(problem.features) < _SEEN),
-    )
-    return next((reason for reason, holds in reasons if holds), "")
+    """Why there are none here; empty where there are some."""
+    if state.hessian is None or state.progress is None:
+        return "the solver has no Hessian"
+    if problem.loss.dispersion == "estimated" and problem.rows <= problem.parameters:
+        return "no more rows than parameters"
+    if state.hessian.least_pivot(problem.features) < _SEEN:
+        return "columns are collinear"
+    return ""
 
 
 def _scale(problem: Problem, state: State) -> float:
