@@ -30,6 +30,7 @@ NAMES = (
     "cost_model",
     "labelled",
     "publishing",
+    "anytime",
     "drift",
     "compression",
     "serving",

@@ -81,7 +81,8 @@ def _of_cells(options: Options, world: xr.Dataset) -> Table:
     table.notes += [
         f"{YEARS} years, float64. The loop fits each cell by itself, without the years that are "
         "missing; from Zarr, it "
-        "loads the data first, and both times include the reading.",
+        "loads the data first, and both times include the reading, which alone takes "
+        f"{_measured(stored.to_numpy)[1]:.2f} s.",
         "MB: resident memory at its highest during the fit, less that before it.",
     ]
     return table

@@ -98,8 +98,8 @@ def _write(div: Div, told: str) -> None:
 
 
 def _label(fit: Fit) -> str:
-    """How a fit is called in the list."""
-    return f"{time.strftime('%H:%M:%S', time.localtime(fit.began))} {fit.name}, {_BADGES[fit.state][2]}"
+    """How a fit is called in the list, always: a list that changes loses what is being chosen."""
+    return f"{time.strftime('%H:%M:%S', time.localtime(fit.began))} {fit.name}"
 
 
 def _state(fit: Fit) -> str:

@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 from daskml_dist.types import AnyArray, FloatArray
 
 MOST_PARAMETERS = 200
-"""Up to here, those of 20 coefficients take 0.1 ms, a tenth of what a pass may spend (with 1,000: 2 ms)."""
+"""Up to here, those of 20 coefficients take a tenth to half of the ms that a pass may spend; 1,000: 2 ms."""
 
 
 @final
