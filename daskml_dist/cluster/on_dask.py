@@ -139,10 +139,8 @@ class OnDask(Hands):
         return laid_out(self.plan, self._rows, sizes, len(self.roster.threads), self._resident is None)
 
     def evaluate(self, small: Any) -> Any:
-        def once() -> Any:
-            return self.supervisor.result(self.client.compute(small))
-
-        return self.supervisor.insist(once, _nothing, list)
+        supervisor = self.supervisor
+        return supervisor.insist(lambda: supervisor.result(self.client.compute(small)), _nothing, list)
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> None:
         self._sender.send(topic, {**message, "client": self.client.id})
