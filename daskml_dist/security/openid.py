@@ -95,6 +95,9 @@ class OpenId:
                 options={"require": ["exp", "aud", "iss", "sub"]},
             )
             expires = float(claims["exp"])
+        except jwt.InvalidSignatureError as error:
+            self._keys.hurry()  # the provider may have another key under this name, or without one
+            raise Unauthorized("the signed token is not accepted: InvalidSignatureError") from error
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise Unauthorized(f"the signed token is not accepted: {type(error).__name__}") from error
         return Token(str(claims["sub"]), self._scopes(claims), expires=expires)
@@ -125,18 +128,29 @@ class _Keys:
         Unauthorized
             It is not known.
         """
-        found, now = self._named(name), time.monotonic()
-        unknown = found is None and isinstance(name, str)
-        if now - self._then > _FRESH:
+        if time.monotonic() - self._then > _FRESH:
             self._refresh()
-        elif unknown and now - self._hurried > _HURRY:
-            self._hurried = now if self._refresh() else self._hurried
-        if unknown and self._reading.locked():
-            raise KeysComing(self._reading.locked)
-        found = found or self._named(name)  # the reading may just have ended
+        found = self._named(name)
+        if found is None and isinstance(name, str):
+            self.hurry()
+            found = self._named(name)  # the reading may just have ended
         if found is None:
             raise Unauthorized("the signed token names a key that is not known here")
         return found
+
+    def hurry(self) -> None:
+        """Ask the provider again, 30 s after the last hurry or later, since the keys known here do not do.
+
+        Raises
+        ------
+        KeysComing
+            It is being asked.
+        """
+        now = time.monotonic()
+        if now - self._hurried > _HURRY and self._refresh():
+            self._hurried = now
+        if self._reading.locked():
+            raise KeysComing(self._reading.locked)
 
     def _named(self, name: object) -> tuple[PyJWK, str] | None:
         if name is None and len(self._keys) == 1:

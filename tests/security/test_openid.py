@@ -263,3 +263,16 @@ def test_a_provider_that_answers_rubbish(provider: Any) -> None:
         provider.code, provider.text = code, text
         with pytest.raises((ValueError, OSError)):
             oidc(ISSUER, AUDIENCE, url)
+
+
+@pytest.mark.parametrize("kid", ["e", None])
+def test_another_key_in_the_place_of_one_that_is_known(provider: Any, kid: str | None) -> None:
+    checker = oidc(ISSUER, AUDIENCE, f"http://127.0.0.1:{provider.server_port}/keys")
+    checker.check(signed(kid=kid), SCOPE)
+    provider.text = keys(described(OTHER, "e"))
+    assert after_waiting(checker, signed(OTHER, kid=kid)).id == "ada"
+    for _ in range(3):  # wrong signatures do not make us ask again so soon
+        with pytest.raises(Unauthorized) as complaint:
+            checker.check(signed(ec.generate_private_key(ec.SECP256R1()), kid=kid), SCOPE)
+        assert not isinstance(complaint.value, KeysComing)
+    assert provider.asked == 2
