@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,6 +29,15 @@ class Seconds:
     def __init__(self) -> None:
         self.counts = [0] * (len(EDGES) + 1)
         self.total = 0.0
+
+    @classmethod
+    def sum(cls, parts: Iterable[Seconds]) -> Seconds:
+        """The histogram of all durations of some."""
+        whole = cls()
+        for part in parts:
+            whole.counts = [mine + more for mine, more in zip(whole.counts, part.counts, strict=True)]
+            whole.total += part.total
+        return whole
 
     def add(self, seconds: float) -> None:
         """Count one."""

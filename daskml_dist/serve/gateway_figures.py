@@ -36,7 +36,6 @@ class GatewayFigures(Collector):
         self.retries: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self.inflight = 0
-        self.seconds = Seconds()
         self.by_version: defaultdict[str, Seconds] = defaultdict(Seconds)
         self.since = time.time()
         self.drift: list[dict[str, Any]] = []
@@ -46,9 +45,12 @@ class GatewayFigures(Collector):
     def answered(self, version: str, status: int, seconds: float) -> None:
         """Count an answer; ``version`` is empty where no replica gave it."""
         self.requests[version, status] += 1
-        self.seconds.add(seconds)
-        if version:
-            self.by_version[version].add(seconds)
+        self.by_version[version].add(seconds)
+
+    @property
+    def seconds(self) -> Seconds:
+        """Of all answers."""
+        return Seconds.sum(self.by_version.values())
 
     def errors(self, version: str) -> int:
         """Answers of a version that were the server's fault."""
@@ -57,7 +59,7 @@ class GatewayFigures(Collector):
     def slower(self, version: str) -> str | None:
         """Why a version counts as slow: 99 % of its answers take 4 times as long as those of the others."""
         mine = self.by_version[version].quantile(0.99)
-        others = [s.quantile(0.99) for v, s in self.by_version.items() if v != version]
+        others = [s.quantile(0.99) for v, s in self.by_version.items() if v not in ("", version)]
         usual = max((seconds for seconds in others if seconds is not None), default=None)
         if mine is None or usual is None or mine <= 4 * usual or mine <= _SLOW:
             return None
@@ -98,8 +100,9 @@ class GatewayFigures(Collector):
         for told in self.drift:
             psi.add_metric([model, told["version"], told["column"]], told["psi"])
         yield psi
+        seconds = self.seconds
         histogram = HistogramMetricFamily("daskml_gateway_seconds", "Seconds of a request.", labels=["model"])
-        histogram.add_metric([model], buckets=self.seconds.buckets(), sum_value=self.seconds.total)
+        histogram.add_metric([model], buckets=seconds.buckets(), sum_value=seconds.total)
         yield histogram
 
 
