@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CHAOS_KILLS ?= 20
+SOAK_MINUTES ?= 30
 
 # the first interpreter that is new enough
 PYTHON := $(shell for c in python3 python3.13 python3.12 python3.11 python; do \
 	if $$c -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$c; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types tests slow docs notebooks chaos serving browser bench clean
+.PHONY: help demo test lint format types tests slow docs notebooks chaos serving soak browser bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,9 @@ chaos: $(READY) ## kill workers and schedulers, CHAOS_KILLS times; the bits must
 
 serving: $(READY) ## 200,000 requests while replicas die, versions roll, a Dask cluster goes; none may fail
 	@$(BIN)/python -m pytest -s -m serving --timeout=3600 tests/serve
+
+soak: $(READY) ## a deployment at half load for SOAK_MINUTES, a roll each minute; nothing may grow or fail
+	@SOAK_MINUTES=$(SOAK_MINUTES) $(BIN)/python -m pytest -s -m soak tests/serve
 
 browser: $(READY) ## the live pages in a headless Chromium; screenshots into docs/_build/pages
 	@$(BIN)/python -m pytest -m browser --timeout=1200 tests/dashboard
