@@ -70,6 +70,7 @@ def expected(csv: Path, tmp_path: Path, run: Callable) -> object:
     return load(str(tmp_path / "expected"))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("blocksize", ["0", "4kB"])
 @pytest.mark.parametrize(
     "write",

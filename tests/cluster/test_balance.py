@@ -193,6 +193,7 @@ def _equipped(client: Client) -> list[str]:
     return sorted(worker for worker, info in infos.items() if info["resources"].get("GPU"))
 
 
+@pytest.mark.slow
 def test_streamed_chunks_move_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are recipes: nothing is transferred, and each is loaded by another worker from then on."""
     monkeypatch.setattr("daskml_dist.cluster.on_dask.RESIDENT_SHARE", 1e-9)

@@ -107,6 +107,7 @@ def assert_the_same(found: edge.Model, model: Any) -> None:
         np.testing.assert_allclose(found.predict_proba(X), model.predict_proba(X), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("name", "settings", "kind"), list(cases()))
 def test_the_edge_is_the_estimator(name: str, settings: dict[str, Any], kind: str) -> None:
     model = getattr(linear_model, name)(verbose=0, **settings)

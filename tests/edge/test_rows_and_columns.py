@@ -26,6 +26,7 @@ def model_of(columns: tuple[Column, ...], k: int = 1) -> edge.Model:
     return function_of(Answer("regression", "identity", None, k, columns, weights, DICE.normal(size=k)))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("p", [1, 3, 30, 1000, 8192, 8193, 20_001])
 @pytest.mark.parametrize("k", [1, 3])
 def test_the_bits_of_a_row_depend_on_nothing_else(p: int, k: int) -> None:

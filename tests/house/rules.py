@@ -11,6 +11,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 
 MAX_FILE = 400
 MAX_FUNCTION = 40
@@ -24,6 +25,11 @@ IMPURE = frozenset({"dask", "distributed", "bokeh", "sklearn", "xarray", "pandas
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@lru_cache(maxsize=1)  # one rule after the other asks about the same source
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
 def file_too_long(source: str) -> list[str]:
     """A file has at most 400 lines."""
     lines = len(source.splitlines())
@@ -34,7 +40,7 @@ def function_too_long(source: str) -> list[str]:
     """A function has at most 40 lines; decorators, docstring and parameters of `__init__` are not counted."""
     return [
         f"{node.lineno}: {node.name} has {length} lines, at most {MAX_FUNCTION}"
-        for node in _functions(ast.parse(source))
+        for node in _functions(_parsed(source))
         if (length := _code_lines(node)) > MAX_FUNCTION
     ]
 
@@ -42,7 +48,7 @@ def function_too_long(source: str) -> list[str]:
 def touches_dask(source: str) -> list[str]:
     """No call of compute, persist, submit, gather or result, and no import of such a name."""
     complaints = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in HANDS:
             complaints.append(f"{node.lineno}: calls .{node.func.attr}(), which only cluster/ may")
         if isinstance(node, ast.ImportFrom) and node.module and _top(node.module) in {"dask", "distributed"}:
@@ -58,7 +64,7 @@ def impure_import(source: str) -> list[str]:
     """A pure room imports none of dask, distributed, bokeh, sklearn, xarray, pandas."""
     return [
         f"{line}: imports {module} in a pure room"
-        for line, module in _imports(ast.parse(source))
+        for line, module in _imports(_parsed(source))
         if _top(module) in IMPURE
     ]
 
@@ -67,7 +73,7 @@ def asks_hasattr(source: str) -> list[str]:
     """Types say what a thing is; nobody asks it with hasattr."""
     return [
         f"{node.lineno}: hasattr()"
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(_parsed(source))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hasattr"
     ]
 
@@ -76,7 +82,7 @@ def swallows_keywords(source: str) -> list[str]:
     """No public signature takes **kwargs, unless to pass all of them on: what is not supported raises."""
     return [
         f"{node.lineno}: {node.name} takes **{node.args.kwarg.arg}"
-        for node in _functions(ast.parse(source))
+        for node in _functions(_parsed(source))
         if node.args.kwarg is not None
         and (_is_public(node.name) or _is_dunder(node.name))
         and not _passes_on(node, node.args.kwarg.arg)
@@ -112,7 +118,7 @@ def missing_docstring(source: str) -> list[str]:
     A method of a class with bases may inherit the contract of the base, a property setter has the
     docstring of its getter, and private classes and what is within functions is private.
     """
-    tree = ast.parse(source)
+    tree = _parsed(source)
     complaints = [] if ast.get_docstring(tree) else ["1: the module has no docstring"]
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and _is_public(node.name):
@@ -126,7 +132,7 @@ def missing_docstring(source: str) -> list[str]:
 
 def facade_unsorted(source: str) -> list[str]:
     """A room's __init__ has an __all__, and it is sorted and without repetition."""
-    for node in ast.parse(source).body:
+    for node in _parsed(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             names = ast.literal_eval(node.value)
             return [] if names == sorted(set(names)) else [f"{node.lineno}: __all__ is not sorted"]

@@ -195,6 +195,7 @@ LOOKS_AT_ALL_OF_X = {"Judgement", "HessianVector", "Moments", "Sweep", "TSQR", "
 }
 
 
+@pytest.mark.thinned(2)
 @every_case
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_every_kernel_keeps_the_contract(check: Callable[[Case], None], case: Case) -> None:

@@ -46,6 +46,7 @@ def made(name: str) -> tuple[Any, xr.DataArray, dict[str, Any]]:
     return cls(**settings), y, {"groups": groups} if name.startswith("Minimax") else {}
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_it_is_the_model_of_the_rows(name: str) -> None:

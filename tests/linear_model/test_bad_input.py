@@ -99,6 +99,7 @@ CHUNKED_REFUSALS = {
 }
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("chunks", [False, True], ids=["in memory", "chunked"])
 @pytest.mark.parametrize("name", CHUNKED_REFUSALS)
 def test_data_are_refused_in_words(name: str, chunks: bool, client: Any) -> None:

@@ -133,6 +133,7 @@ def test_nothing_is_known_before_fit(estimator: Any, maker: Maker) -> None:
             getattr(estimator(), method)(maker.features(X))
 
 
+@pytest.mark.thinned(2)
 def test_parameters_and_inputs_are_left_alone(estimator: Any, backend: str) -> None:
     model = estimator(**TIGHT)
     before, features, target, weight = (

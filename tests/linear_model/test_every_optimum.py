@@ -262,6 +262,7 @@ def test_every_estimator_is_in_the_table() -> None:
     assert all((case.weight == 0.0).any() or case.weight is POSITIVE for case in CASES + MORE)
 
 
+@pytest.mark.thinned(2)
 @every_case
 def test_rows_in_memory(case: Case) -> None:
     model, other = clone(case.model).fit(*case.data), optimum(case)

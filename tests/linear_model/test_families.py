@@ -87,6 +87,7 @@ def assert_same(model: Any, family: str, link: str, offset: bool = False) -> Non
     assert_allclose(np.append(model.coef_, model.intercept_), np.append(w, b), rtol=1e-6)
 
 
+@pytest.mark.thinned(2)
 @every_pair
 def test_statsmodels_optimum(family: str, link: str) -> None:
     model = GeneralizedLinearRegressor(family=family, link=link, **TIGHT)
@@ -150,6 +151,7 @@ def optimality(model: Any, family: str, y: np.ndarray, low: float, high: float) 
     return float(np.abs(np.append(pull, slope.mean())).max())
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("l1_ratio", "low", "high"), [(1.0, None, None), (0.4, None, None), (0.0, 0.0, None), (0.5, -0.2, 0.05)]
 )

@@ -79,6 +79,7 @@ def test_scikit_learns_optimum(model: Any, solver: Any, pieces: int) -> None:
     assert found.gap_ <= 1e-14
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("pieces", [pytest.param(3, marks=pytest.mark.slow), 17])
 @every_model
 def test_scikit_learns_optimum_on_a_cluster(model: Any, pieces: int, client: Any) -> None:

@@ -34,6 +34,7 @@ def slopes(model: Any, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) 
     return np.append(by_margin if model.fit_intercept else by_margin[:-1], by_scale).astype(float)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("alpha", [0.0, 1e-4, 50.0])

@@ -68,6 +68,7 @@ def assert_same(model: Any, other: Any, digits: float = 1e-8) -> None:
         assert model.l1_ratio_ == other.l1_ratio_
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize(("estimator", "parameters"), PARAMETERS, ids=str)
 def test_scikit_learns_path_in_one_pass(

@@ -129,6 +129,7 @@ def test_plain_attributes() -> None:
     assert_allclose(model.coefs_paths_[:, 0, :, 0], legacy.coefs_paths_[1])
 
 
+@pytest.mark.slow
 def test_as_many_passes_as_one_fit() -> None:
     rng = np.random.default_rng(0)
     many = rng.standard_normal((60_000, 30)) * np.logspace(0, 3, 30)

@@ -140,6 +140,7 @@ def test_scipys_minimum(model: Any, weighted: bool, pieces: int, backend: str) -
     assert model.group_weights_.sum() == pytest.approx(1.0)
 
 
+@pytest.mark.thinned(2)
 @every_model
 def test_the_certificate_is_never_below_the_truth(model: Any) -> None:
     value, _ = least(model, np.ones(N))
@@ -197,6 +198,7 @@ def test_one_group_or_the_mean_is_ordinary_training(model: Any, usual: Any) -> N
         assert_allclose(np.ravel(found.coef_), np.ravel(expected.coef_), rtol=2e-4, atol=1e-9)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("risk", [CVaR(0.3), ChiSquare(0.2), ChiSquare(3.0)], ids=repr)
 @every_model
 def test_other_risks(model: Any, risk: Risk) -> None:
@@ -255,6 +257,7 @@ def test_partitions_and_workers_are_groups(client: Any) -> None:
     assert len(by_worker.groups_) == len(set(by_worker.groups_.tolist())) >= 1
 
 
+@pytest.mark.thinned(2)
 @every_model
 def test_backends_give_the_same_bits(model: Any, client: Any) -> None:
     parts = [chunked(part, 17) for part in (data()["X"], target(model), data()["weight"], data()["names"])]

@@ -40,6 +40,7 @@ def poor_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daskml_dist.solvers.group_start._ROWS_A_PARAMETER", 5)
 
 
+@pytest.mark.thinned(2)
 @every_new
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.usefixtures("poor_samples")

@@ -135,6 +135,7 @@ def test_offsets_count() -> None:
     np.testing.assert_allclose(theta(model), theta(expected), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_sparse_blocks_and_labelled_arrays() -> None:
     y = TARGETS["class"]
     thin = np.where(np.random.default_rng(1).random((N, P)) < 0.7, 0.0, X)

@@ -59,6 +59,7 @@ def test_scikit_learns_choice(
     assert_same(model, sk.RidgeClassifierCV(ALPHAS, **parameters).fit(X, y, weight))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("labels", LABELS)
 @pytest.mark.parametrize("cv", [None, 4])
 def test_chunks_on_every_backend(labels: str, cv: Any, backend: str) -> None:

@@ -113,6 +113,7 @@ def test_the_same_bits_on_threads_and_on_a_cluster(client: Any) -> None:
     assert fits[0].gap_ == fits[1].gap_
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("pieces", "class_weight"), [(1, None), (3, "balanced")])
 def test_scikit_learns_classifier(pieces: int, class_weight: Any, backend: str) -> None:
     X, y = words(400, classes=5)

@@ -273,6 +273,7 @@ def test_balanced_classes() -> None:
 # ------------------------------------------------------------------------------ going on and ending
 
 
+@pytest.mark.slow
 def test_it_ends_by_itself() -> None:
     model = fitted("log_loss", "iid", tol=1e-3, max_iter=100)[0]
     assert 6 <= model.n_iter_ < 15

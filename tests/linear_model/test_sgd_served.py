@@ -81,6 +81,7 @@ def test_it_ends_by_itself_goes_on_and_is_saved(tmp_path: Any) -> None:
     np.testing.assert_array_equal(again.coef_, model.coef_)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_gone_on_with(tmp_path: Any) -> None:
     settings: dict[str, Any] = {**BULK, "checkpoint": str(tmp_path / "kept")}
     fitted("log_loss", "iid", max_iter=2, **settings)

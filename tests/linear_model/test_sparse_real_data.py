@@ -88,6 +88,7 @@ def test_accuracy_and_optimum_in_bounded_memory(name: str, shared_data: Path) ->
     assert accuracy == model.score(_in_blocks(X_test, 1000), da.from_array(y_test, chunks=1000))
 
 
+@pytest.mark.slow
 def test_an_l1_penalty_in_bounded_memory(shared_data: Path) -> None:
     """liblinear's optimum; a whole Hessian would be 18 GB."""
     X, y, _, _ = _rcv1(shared_data)

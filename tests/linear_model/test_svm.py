@@ -159,6 +159,7 @@ def target(model: Any) -> np.ndarray:
     return THREE if isinstance(model, LinearSVC) else REALS
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("tol", [1e-3, 1e-6, 1e-9])
 @every_model
 def test_proven_gaps_are_true(model: Any, tol: float) -> None:
@@ -222,6 +223,7 @@ def test_a_perfect_fit_costs_the_penalty_only() -> None:
         assert_same_optimum(model, theirs(model, X, exact), X, exact)
 
 
+@pytest.mark.thinned(2)
 @every_model
 def test_raw_units(model: Any) -> None:
     """Features far from zero and of very different sizes; the intercept is penalised, so that it matters."""

@@ -213,6 +213,7 @@ def check_pickles(loss: Loss) -> None:
 CHECKS = [check for name, check in list(globals().items()) if name.startswith("check_")]
 
 
+@pytest.mark.thinned(2)
 @every_loss
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_every_loss(loss: Loss, check: Callable[[Loss], None]) -> None:

@@ -78,6 +78,7 @@ def test_chunked_rows_are_those_of_scikit_learn(ours: Any, theirs: Any, kind: st
     check_parts(lazy, splits[1], expected[1])
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("pair", "kind"),
     [

@@ -88,6 +88,7 @@ def test_a_metric_and_a_loss_that_is_no_square() -> None:
 # -- each update once -----------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("staleness", [0, 1, 3, np.inf])
 def test_no_update_is_lost_or_doubled(staleness: float) -> None:
     went_back = 0

@@ -67,6 +67,7 @@ def check_the_same_facts_give_the_same_plan(rule: Callable[[Facts], Plan], known
 CHECKS = {name: check for name, check in list(globals().items()) if name.startswith("check_")}
 
 
+@pytest.mark.thinned(2)
 @every_rule
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_every_partition_keeps_the_contract(

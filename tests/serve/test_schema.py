@@ -14,7 +14,7 @@ from tests.serve.conftest import Deployment, Replica
 
 schemathesis = pytest.importorskip("schemathesis", reason="makes the cases; pip install schemathesis")
 
-SHORT, FULL = 60, 10_000
+SHORT, FULL = 25, 10_000
 CASES = [SHORT, pytest.param(FULL, marks=[pytest.mark.serving, pytest.mark.timeout(3600)])]
 pytestmark = pytest.mark.filterwarnings("ignore")  # of generated cases, and of the tool that makes them
 

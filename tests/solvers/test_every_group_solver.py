@@ -59,6 +59,7 @@ def poor_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 # -------------------------------------------------------------------------------- convergence
 
 
+@pytest.mark.thinned(3)
 @every_exact
 @pytest.mark.parametrize("loss", [Logistic(), Poisson(), Squared()], ids=lambda loss: loss.name)
 @pytest.mark.parametrize("intercept", [True, False])
@@ -71,6 +72,7 @@ def test_scipys_minimum(solver: type[GroupSolver], loss: Loss, intercept: bool) 
         assert t.risk(talk) == pytest.approx(least(t), rel=1e-6)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("solver", BASELINES, ids=lambda solver: solver.name)
 @pytest.mark.parametrize("loss", [Logistic(), Squared()], ids=lambda loss: loss.name)
 def test_baselines_come_near(solver: type[GroupSolver], loss: Loss) -> None:
@@ -172,6 +174,7 @@ def test_it_yields_questions_with_states(solver: type[GroupSolver]) -> None:
             assert all(isinstance(value, float | str) for value in vars(state.progress).values())
 
 
+@pytest.mark.thinned(2)
 @every_solver
 @pytest.mark.usefixtures("poor_samples")
 def test_it_goes_on_from_any_state(solver: type[GroupSolver]) -> None:
@@ -270,6 +273,7 @@ def test_automatic() -> None:
         next(ProximalBundle().solve(replace(base, features=10**8)))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("solver", EVERY, ids=lambda solver: solver.name)
 def test_several_classes(solver: type[GroupSolver]) -> None:
     t = groups(7, n=300)

@@ -221,6 +221,7 @@ CASES = [TABLES["random"].cut(*cuts) for cuts in CUTS]
 CASES += [table.cut(*cuts) for name, table in TABLES.items() if name != "random" for cuts in CUTS[1:3]]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("rule", EVERY_RULE, ids=repr)
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_every_split_keeps_the_contract(check: Callable[[Split, Rows], None], rule: Split) -> None:
