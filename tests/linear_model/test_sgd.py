@@ -172,7 +172,7 @@ def errors(lie: float = 1.0) -> np.ndarray:
     whole: Any = answer(Question(Sweep(Logistic(), point)), chunks, len(chunks))
     found = []
     seen = [*chunks[:-1], Chunk(4, chunks[4].X, chunks[4].y, np.full(120, lie))]
-    for seed in range(240):
+    for seed in range(600):
         walk = Walk(seed, part=seed % 8, parts=8)
         batch: Any = answer(Question(MiniBatch(Logistic(), point, (View(),), walk)), seen, len(seen))
         found.append(8.0 * batch.gradient[0])
@@ -181,8 +181,8 @@ def errors(lie: float = 1.0) -> np.ndarray:
 
 
 def test_the_gradient_of_a_minibatch_is_unbiased() -> None:
-    assert errors().max() < 4.0
-    assert errors(lie=2.0).max() > 4.0, "a chunk that counts too much is noticed"
+    assert errors().max() < 5.0
+    assert errors(lie=2.0).max() > 5.0, "a chunk that counts too much is noticed"
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 64, 1000])

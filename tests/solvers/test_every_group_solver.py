@@ -102,7 +102,7 @@ def cases(seeds: range) -> Iterator[Groups]:
 
 @pytest.mark.usefixtures("poor_samples")
 @pytest.mark.parametrize(
-    "seeds", [range(8), pytest.param(range(8, 144), marks=pytest.mark.slow)], ids=["few", "many"]
+    "seeds", [range(16), pytest.param(range(16, 144), marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_no_proof_is_below_the_truth(seeds: range) -> None:
     proven = 0
