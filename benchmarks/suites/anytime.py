@@ -44,6 +44,8 @@ def _once(solver: str, X: Any, y: Any, few: Any) -> tuple[float, float, int, flo
     began = time.perf_counter()
     run = daskml_dist.train(LogisticRegression(solver=solver, tol=1e-8, max_iter=500, verbose=0), X, y)
     while run.model is None:
+        if run.done():
+            run.result()  # raises why there is none
         time.sleep(0.001)
     first = run.model
     first.predict(few)

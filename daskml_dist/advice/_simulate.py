@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -188,10 +188,10 @@ def _tree(shards: int, fan_in: int) -> tuple[list[int], list[int]]:
     return [*parents, -1], [*inputs, len(level)]
 
 
-def _refuse(workers: object, passes: object, spread: float, failures: float) -> None:
+def _refuse(workers: Any, passes: Any, spread: float, failures: float) -> None:
     for name, value, most in (("workers", workers, MOST_WORKERS), ("passes", passes, None)):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < 1 or (most is not None and value > most):  # type: ignore[operator]
+        if not whole or value < 1 or (most is not None and value > most):
             limit = "" if most is None else f" to {most:,}"
             raise UnsupportedParameter(f"{name}={value!r}: expected a whole number from 1{limit or ' up'}.")
     for name, number, unit in (("spread", spread, ""), ("failures", failures, " a second")):

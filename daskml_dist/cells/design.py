@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
@@ -107,9 +107,9 @@ class OwnDesign(Design):
         return self._x
 
     def taken(self, cells: AnyArray) -> Design:
-        other: Any = object.__new__(OwnDesign)
+        other = object.__new__(OwnDesign)
         other.mean, other.scale, other._x = self.mean[:, cells], self.scale[:, cells], self._x[:, :, cells]
-        return other  # type: ignore[no-any-return]
+        return other
 
 
 def spread(x: FloatArray, axis: int) -> FloatArray:

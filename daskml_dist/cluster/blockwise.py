@@ -174,7 +174,8 @@ class Blockwise:
         ]
         found = self._call(tasks.evaluated, len(values), *values, *told)
         after = replace(state, theta=theta, vectors=vectors, points=points, along=along, conjugate=[])
-        return self._keep(after, found)  # type: ignore[no-any-return]
+        evaluated: Evaluated = self._keep(after, found)
+        return evaluated
 
     def _multiply(self, question: Multiply) -> float:
         state = self._state
@@ -190,7 +191,8 @@ class Blockwise:
             for c, width in enumerate(self.widths)
         ]
         found = self._call(tasks.total, *(self._call(tasks.product_along, part) for part in vectors))
-        return self._keep(replace(state, vectors=vectors, conjugate=along), found)  # type: ignore[no-any-return]
+        curvature: float = self._keep(replace(state, vectors=vectors, conjugate=along), found)
+        return curvature
 
     def _advance(self, question: Advance) -> float:
         state, alpha = self._state, question.alpha
@@ -198,7 +200,8 @@ class Blockwise:
         pairs = zip(state.along, state.conjugate, strict=True)
         along = [self._call(tasks.gone, z, v, alpha) for z, v in pairs]
         found = self._call(tasks.total, *(self._call(tasks.residual_square, part) for part in vectors))
-        return self._keep(replace(state, vectors=vectors, along=along), found)  # type: ignore[no-any-return]
+        residual: float = self._keep(replace(state, vectors=vectors, along=along), found)
+        return residual
 
     def _try(self, question: Try) -> FloatArray:
         model, state, steps = self.model, self._state, question.steps
@@ -208,7 +211,8 @@ class Blockwise:
         penalties = [
             self._call(tasks.trial_penalties, model.penalty, width, part, steps) for width, part in columns
         ]
-        return self._keep(state, self._call(tasks.total, *losses, *penalties))  # type: ignore[no-any-return]
+        values: FloatArray = self._keep(state, self._call(tasks.total, *losses, *penalties))
+        return values
 
     # -- blocks -----------------------------------------------------------------------------------------
 

@@ -96,7 +96,8 @@ class InProcess(Hands):
             found = question.then(found)
         moved = sum(partial.nbytes for partial in partials)
         self.cost = Cost(2 * len(partials) - 1, moved, time.monotonic() - began)
-        return found  # type: ignore[no-any-return]
+        answer: B = found
+        return answer
 
     def serve(self, descent: Descent) -> Served:
         began = time.monotonic()

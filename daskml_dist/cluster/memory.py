@@ -60,10 +60,12 @@ def block_bytes(block: Any) -> int:
     return int(rows.data.nbytes + rows.indices.nbytes + rows.indptr.nbytes)
 
 
-@sizeof.register(sparray)  # type: ignore[untyped-decorator]
 def _sizeof_sparse(block: Any) -> int:
     """Dask weighs matrices of scipy.sparse, but not its arrays."""
     return block_bytes(block)
+
+
+sizeof.register(sparray, _sizeof_sparse)
 
 
 def process_limit() -> int:

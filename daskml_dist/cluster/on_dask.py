@@ -118,7 +118,8 @@ class OnDask(Hands):
                 self._replan()
         reply = self.supervisor.insist(lambda: self._ask(question), self._repair, self._lasting_keys)
         self.cost = Cost(self._tasks, reply.moved, time.monotonic() - began)
-        return reply.found  # type: ignore[no-any-return]
+        found: B = reply.found
+        return found
 
     def serve(self, descent: Descent) -> Served:
         began, plan, seen = time.monotonic(), self.plan, (self.coding, self._token)

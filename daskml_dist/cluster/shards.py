@@ -75,11 +75,13 @@ def resident_shard(
     )
 
 
-@sizeof.register(ResidentShard)  # type: ignore[untyped-decorator]
 def _sizeof_resident(shard: ResidentShard) -> int:
     return 1000
 
 
-@sizeof.register(RecipeShard)  # type: ignore[untyped-decorator]
 def _sizeof_recipes(shard: RecipeShard) -> int:
     return 1000 * len(shard.recipes)
+
+
+sizeof.register(ResidentShard, _sizeof_resident)
+sizeof.register(RecipeShard, _sizeof_recipes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -81,8 +81,12 @@ class Listener(ABC):
 
 def as_plain(record: FitInfo | Step | FitEnd) -> dict[str, Plain]:
     """The fields of a record as Python numbers and text: what JSON, msgpack and a DataFrame take."""
-    plain: dict[str, Plain] = {}
-    for field in fields(record):
-        value = getattr(record, field.name)
-        plain[field.name] = value.item() if isinstance(value, np.generic | np.ndarray) else value
-    return plain
+    return {
+        name: value.item() if isinstance(value, np.generic | np.ndarray) else value
+        for name, value in fields_of(record).items()
+    }
+
+
+def fields_of(record: Any) -> dict[str, Any]:
+    """The fields of a record, without the copies of what is in them that asdict() makes one by one."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}

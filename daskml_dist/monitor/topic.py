@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
 from typing import Any, final
 
-from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, as_plain
+from daskml_dist.monitor._base import FitEnd, FitInfo, Listener, ListenerFailed, as_plain, fields_of
 from daskml_dist.monitor.details import Detail, Placed
 from daskml_dist.types import Decision, Step
 
@@ -42,10 +41,10 @@ class TopicPublisher(Listener):
         self._send("step", dict(as_plain(step)))
 
     def look(self, detail: Detail) -> None:
-        self._send(detail.event, _fields(detail.layout if isinstance(detail, Placed) else detail))
+        self._send(detail.event, fields_of(detail.layout if isinstance(detail, Placed) else detail))
 
     def decide(self, decision: Decision) -> None:
-        told = _fields(decision)
+        told = fields_of(decision)
         self._send("decision", {"decision": told.pop("number"), **told})
 
     def end(self, outcome: FitEnd) -> None:
@@ -75,8 +74,3 @@ def messages(events: Iterable[tuple[float, Any]]) -> Iterator[dict[str, Any]]:
     """
     for _, told in events:
         yield from told if isinstance(told, list | tuple) else [told]
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    """Without copies of what is in them, which nobody changes and which asdict() makes one by one."""
-    return {field.name: getattr(record, field.name) for field in fields(record)}

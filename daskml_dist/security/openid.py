@@ -95,10 +95,9 @@ class OpenId:
                 options={"require": ["exp", "aud", "iss", "sub"]},
             )
             expires = float(claims["exp"])
-        except jwt.InvalidSignatureError as error:
-            self._keys.hurry()  # the provider may have another key under this name, or without one
-            raise Unauthorized("the signed token is not accepted: InvalidSignatureError") from error
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+            if isinstance(error, jwt.InvalidSignatureError):
+                self._keys.hurry()  # the provider may have another key under this name, or without one
             raise Unauthorized(f"the signed token is not accepted: {type(error).__name__}") from error
         return Token(str(claims["sub"]), self._scopes(claims), expires=expires)
 

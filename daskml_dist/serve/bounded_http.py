@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from daskml_dist.security import Limits
 from daskml_dist.serve.bodies import read_head
-from daskml_dist.serve.exchange import MOST_BYTES, Answerer, Asked, AtOnce, Exchange, started
+from daskml_dist.serve.exchange import MOST_BYTES, Answerer, AtOnce, Exchange, RequestHead, started
 from daskml_dist.serve.known_heads import KnownHeads
 from daskml_dist.serve.refusals import Refused
 
@@ -35,7 +35,8 @@ class BoundedHttp(HttpToolsProtocol):
     """A connection of a client."""
 
     limits: ClassVar[Limits] = Limits()
-    known: ClassVar[KnownHeads[Asked]] = KnownHeads()
+    known: ClassVar[KnownHeads[RequestHead]]
+    """Of one server: they say which of its functions answers, so that each has a table of its own."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._between = True  # whether the parser waits for a request to begin
         self._usual = False  # whether what is parsed now may go the short way
         self._exchange: Exchange | None = None
-        self._whole: Asked | None = None
+        self._whole: RequestHead | None = None
         self._at_once: AtOnce = getattr(self.app, "at_once", {})
         self._most = min(MOST_BYTES, self.limits.json_bytes, self.limits.binary_bytes)
 
@@ -128,7 +129,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.headers.extend(headers)
         HttpToolsProtocol.on_headers_complete(self)
 
-    def _parsed(self, data: bytes) -> Asked | None:
+    def _parsed(self, data: bytes) -> RequestHead | None:
         """What was asked last of what came, if that went the short way."""
         self._usual, self._whole = self._came == 0 and len(data) < _PIECE, None
         HttpToolsProtocol.data_received(self, data)
@@ -151,7 +152,7 @@ class BoundedHttp(HttpToolsProtocol):
         before = self.cycle
         return (before is None or before.response_complete) and not self.flow.write_paused
 
-    def _asked(self, answer: Answerer) -> Asked | None:
+    def _asked(self, answer: Answerer) -> RequestHead | None:
         """What the head says; None for a request that goes the long way."""
         parser = self.parser
         if (
@@ -169,9 +170,9 @@ class BoundedHttp(HttpToolsProtocol):
             return None
         if head.length is None or head.length > self._most:
             return None
-        return Asked(head.length, head, self.headers, answer)
+        return RequestHead(head.length, head, self.headers, answer)
 
-    def _begun(self, asked: Asked) -> Exchange:
+    def _begun(self, asked: RequestHead) -> Exchange:
         """An exchange, which is what this connection is about now."""
         self.scope = asked  # type: ignore[assignment]
         self.cycle = exchange = Exchange(self, asked)  # type: ignore[assignment]

@@ -27,7 +27,7 @@ class _Nobody:
 
 
 @final
-class Asked:
+class RequestHead:
     """What the head of a request says; the same for all requests with the same one.
 
     Attributes
@@ -65,14 +65,14 @@ class Exchange:
     )
     message_event = _Nobody()
 
-    def __init__(self, protocol: Any, asked: Asked) -> None:
+    def __init__(self, protocol: Any, asked: RequestHead) -> None:
         self._protocol, self.asked = protocol, asked
         self.body = b""
         self.more_body = self.keep_alive = True
         self.response_complete = self.disconnected = False
 
     @property
-    def scope(self) -> Asked:
+    def scope(self) -> RequestHead:
         """What tells requests apart."""
         return self.asked
 

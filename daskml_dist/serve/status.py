@@ -19,6 +19,7 @@ def status_of(controller: Controller, app: GatewayApp, url: str) -> dict[str, An
     """
     desired, router, figures = controller.desired, app.router, app.figures
     total = sum(figures.requests.values())
+    seconds = figures.seconds
     errors = sum(count for (_, status), count in figures.requests.items() if status >= 500)
     versions = {*desired.counts, *desired.failed}
     return {
@@ -48,9 +49,7 @@ def status_of(controller: Controller, app: GatewayApp, url: str) -> dict[str, An
             "since": figures.since,
             "per_second": round(total / max(time.time() - figures.since, 1e-9), 2),
         },
-        "seconds": {
-            name: figures.seconds.quantile(q) for name, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))
-        },
+        "seconds": {name: seconds.quantile(q) for name, q in (("p50", 0.5), ("p99", 0.99), ("p999", 0.999))},
         "drift": figures.drift,
         "rolling": controller.rolling,
         "events": desired.events[-50:],

@@ -45,7 +45,7 @@ class Lost(Exception):
 
 
 @final
-class Answered(NamedTuple):
+class AnswerHead(NamedTuple):
     """What the head of an answer says.
 
     Attributes
@@ -63,7 +63,7 @@ class Answered(NamedTuple):
 
 @final
 class Answer(NamedTuple):
-    """What a replica has answered; of the head see ``Answered``."""
+    """What a replica has answered; of the head see ``AnswerHead``."""
 
     status: int
     headers: Headers
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._body: list[bytes] = []
         self._between = True  # whether the parser waits for an answer to begin
-        self._whole: Answered | None = None
+        self._whole: AnswerHead | None = None
         self.transport: Any = None
         self.deadline = 0.0
 
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
         elif (whole := self._parsed(data)) is not None and first:
             self._pool.known.keep(data, whole)
 
-    def _parsed(self, data: bytes) -> Answered | None:
+    def _parsed(self, data: bytes) -> AnswerHead | None:
         """The head of the last answer in what came, if more may come after it."""
         self._whole = None
         try:
@@ -151,11 +151,11 @@ class Connection(asyncio.Protocol):
             return
         self._between, stays = True, self._parser.should_keep_alive()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        head = Answered(len(body), status, self._headers, started(status, self._headers))
+        head = AnswerHead(len(body), status, self._headers, started(status, self._headers))
         self._whole = head if stays else None
         self._answered(head, body, stays=stays)
 
-    def _answered(self, head: Answered, body: bytes, *, stays: bool) -> None:
+    def _answered(self, head: AnswerHead, body: bytes, *, stays: bool) -> None:
         waiting, self._waiting = self._waiting, None
         self._pool.busy.discard(self)
         if waiting is None or not stays:
@@ -184,7 +184,7 @@ class Pool:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.busy: set[Connection] = set()
-        self.known: KnownHeads[Answered] = KnownHeads()
+        self.known: KnownHeads[AnswerHead] = KnownHeads()
         self._idle: dict[tuple[str, int], list[Connection]] = {}
         self._context = context
         self._task = asyncio.create_task(self._watch())
