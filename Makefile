@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# bytecode is kept, whatever the environment says: tests start hundreds of processes that import the package
+export PYTHONDONTWRITEBYTECODE :=
 CHAOS_KILLS ?= 20
 SOAK_MINUTES ?= 30
 
@@ -37,7 +39,7 @@ types: $(READY) ## mypy, strict
 	@$(BIN)/mypy --strict daskml_dist
 
 tests: $(READY) ## pytest: tests and doctests, without the slow ones
-	@$(BIN)/python -m pytest -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 slow: $(READY) ## the slow tests alone
 	@$(BIN)/python -m pytest -m slow --timeout=3600

@@ -12,6 +12,7 @@ from zlib import crc32
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,8 +20,11 @@ dask.config.set(
     {
         "distributed.comm.timeouts.connect": "30s",  # two busy cores start processes slowly
         "distributed.diagnostics.nvml": False,
+        "distributed.worker.multiprocessing-method": "forkserver",
     }
 )
+# a worker imports for 5 seconds; one that is forked from a process that has imported is there at once
+get_mp_context().set_forkserver_preload(["distributed", "daskml_dist.linear_model", "tests.cluster.kinds"])
 logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from distributed.system import MEMORY_LIMIT
 from scipy.sparse import issparse, sparray
 
 from daskml_dist import inputs
+from daskml_dist.errors import InvalidData
+from daskml_dist.partition import Offer
 from daskml_dist.types import AnyArray, Table
 
 #: share of the memory limit that resident data may take: the rest is for loading, kernels and others
@@ -35,6 +37,30 @@ def table_bytes(table: Table, evaluate: Callable[[Any], Any], limit: float) -> i
     weight = float(np.ravel(evaluate(measured))[0])
     others = size - int(table.X.nbytes)
     return others + int(weight * sum(table.chunks) / max(table.chunks[full], 1))
+
+
+def too_large(table: Table, evaluate: Callable[[Any], Any], offers: Sequence[Offer]) -> bool:
+    """Whether these workers cannot hold a table, so that it must be streamed.
+
+    Raises
+    ------
+    InvalidData
+        It has chunks that no worker can hold while it is streamed.
+    """
+    memory = sum(offer.memory for offer in offers) if offers else np.inf
+    size = table_bytes(table, evaluate, memory)
+    if size is None or size <= RESIDENT_SHARE * memory:
+        return False
+    largest = size / sum(table.chunks or (1,)) * max(table.chunks or (1,))
+    room = min(offer.memory / offer.threads for offer in offers)
+    if largest > 0.5 * room:
+        raise InvalidData(
+            f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has "
+            f"{room / 2**20:.0f} MiB in all. The data do not fit the cluster's memory, so they are "
+            "streamed chunk by chunk, and a chunk may take half of a thread's memory at most: rechunk X "
+            "to fewer rows a chunk, or give the workers more memory."
+        )
+    return True
 
 
 _NONE = np.empty((0, 0), dtype=np.int64)

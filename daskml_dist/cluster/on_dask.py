@@ -18,7 +18,7 @@ from daskml_dist import inputs
 from daskml_dist.cluster._base import Hands, Holding, laid_out
 from daskml_dist.cluster.drawing import Drawing
 from daskml_dist.cluster.late import MULTIPLE, PULSE, Race
-from daskml_dist.cluster.memory import RESIDENT_SHARE, row_bytes, table_bytes
+from daskml_dist.cluster.memory import row_bytes, too_large
 from daskml_dist.cluster.placement import Placement
 from daskml_dist.cluster.planner import OVERHEAD, Planner
 from daskml_dist.cluster.recipes import Recipe, recipes
@@ -29,16 +29,18 @@ from daskml_dist.cluster.served_there import Serving
 from daskml_dist.cluster.shards import RecipeShard, ShardMoved, resident_shard
 from daskml_dist.cluster.supervisor import CURABLE, Patience, Stalled, Supervisor
 from daskml_dist.cluster.tasks import Reply
-from daskml_dist.errors import InvalidData
 from daskml_dist.kernels import Coding, Question
 from daskml_dist.parameter_server import Descent, Served
-from daskml_dist.partition import Facts, Plan, in_place, longest_first, together
+from daskml_dist.partition import Facts, Offer, Plan, in_place, longest_first, together
 from daskml_dist.types import Cost, Decision, Layout, Table
 
 B = TypeVar("B")
 
 #: bytes that say something of the bandwidth when they are moved
 _TELLING = 1e7
+
+#: times that a chunk is moved at most, until it is where it was to go
+_MOVES = 5
 
 
 @final
@@ -84,7 +86,8 @@ class OnDask(Hands):
     def hold(self, table: Table) -> Holding:
         self._source, self._resident, self._recipes, self._weighed = table, None, [], False
         self.names = table.feature_names
-        if self._too_large(table):
+        held = bool(futures_of(list(table.columns.values())))
+        if not held and too_large(table, self.evaluate, self._offers()):
             self._recipes = recipes(table)
             self._rows = table.chunks or ()
             return Holding(self._rows, (None,) * len(self._rows), self._slots(), True)
@@ -169,29 +172,13 @@ class OnDask(Hands):
 
     # -- the cluster ------------------------------------------------------------------------------
 
-    def _too_large(self, table: Table) -> bool:
-        """Whether the table must be streamed; refuses chunks that no worker can hold."""
-        if futures_of(list(table.columns.values())):
-            return False
-        self._slots()
-        offers = self.roster.limited()
-        memory = sum(offer.memory for offer in offers) if offers else np.inf
-        size = table_bytes(table, self.evaluate, memory)
-        if size is None or size <= RESIDENT_SHARE * memory:
-            return False
-        largest = size / sum(table.chunks or (1,)) * max(table.chunks or (1,))
-        room = min(offer.memory / offer.threads for offer in offers)
-        if largest > 0.5 * room:
-            raise InvalidData(
-                f"X has chunks of up to {largest / 2**20:.0f} MiB, and a worker thread has "
-                f"{room / 2**20:.0f} MiB in all. The data do not fit the cluster's memory, so they are "
-                "streamed chunk by chunk, and a chunk may take half of a thread's memory at most: rechunk X "
-                "to fewer rows a chunk, or give the workers more memory."
-            )
-        return True
-
     def _slots(self) -> tuple[str, ...]:
         return self.roster.look()
+
+    def _offers(self) -> list[Offer]:
+        """The workers that have a limit of memory."""
+        self._slots()
+        return self.roster.limited()
 
     def _sizes(self) -> tuple[float, ...]:
         """Bytes of each chunk that a move transfers."""
@@ -253,7 +240,7 @@ class OnDask(Hands):
         if plan == self.plan:
             return
         old = dict(zip(zip(self.plan.shards, self.plan.owners, strict=True), self._shards, strict=True))
-        homes = _owners(self.plan)
+        homes = self.plan.places
         shards = zip(plan.shards, plan.owners, strict=True)
         self._shards = [old.pop(shard) if shard in old else self._shard(*shard) for shard in shards]
         self.plan = plan
@@ -262,8 +249,12 @@ class OnDask(Hands):
         self._settle_moves(homes)
 
     def _settle_moves(self, homes: Mapping[int, str]) -> None:
-        """Wait until chunks have left their homes for those that the plan names, and drop them there."""
-        moved = {i: homes[i] for i, owner in _owners(self.plan).items() if homes.get(i, owner) != owner}
+        """Wait until chunks have left their homes for those that the plan names, and drop them there.
+
+        Dask's memory manager, which drops second copies as well, may have dropped the one that was to
+        stay: such a chunk is moved once more.
+        """
+        moved = {i: homes[i] for i, owner in self.plan.places.items() if homes.get(i, owner) != owner}
         if not moved or self._resident is None:
             return
         began = time.monotonic()
@@ -271,7 +262,14 @@ class OnDask(Hands):
         size, seconds = sum(self._sizes()[i] for i in moved), time.monotonic() - began
         if size >= _TELLING:
             self.bandwidth = 0.7 * self.bandwidth + 0.3 * size / seconds
-        self._resident.drop(moved)
+        for _ in range(_MOVES):
+            self._resident.drop(moved)
+            stayed = self._resident.stayed(moved)
+            if not stayed:
+                return
+            again = zip(self._shards, self.plan.shards, self.plan.owners, strict=True)
+            self._shards = [s if stayed.isdisjoint(ids) else self._shard(ids, own) for s, ids, own in again]
+            self.supervisor.settle(self._shards)
 
     def _repair(self, error: BaseException, ids: tuple[tuple[int, ...], ...] = ()) -> None:
         """Restore lost blocks, and shards where these are now, of these chunks or any."""
@@ -359,7 +357,7 @@ class OnDask(Hands):
         if self._resident is None:
             return {}
         sizes, left = self._sizes(), self.roster.rooms(workers)
-        for chunk, owner in _owners(self.plan).items():
+        for chunk, owner in self.plan.places.items():
             if owner in left:
                 left[owner] = max(left[owner] - sizes[chunk], 0.0)
         return left
@@ -389,11 +387,6 @@ class OnDask(Hands):
 
 #: paces of workers that fits of this process have measured, by client
 _PACES: WeakKeyDictionary[Client, dict[str, float]] = WeakKeyDictionary()
-
-
-def _owners(plan: Plan) -> dict[int, str]:
-    """The worker of each chunk."""
-    return {i: owner for ids, owner in zip(plan.shards, plan.owners, strict=True) for i in ids}
 
 
 def _nothing(error: BaseException) -> None:

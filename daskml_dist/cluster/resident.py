@@ -102,6 +102,15 @@ class Resident:
         if by_worker:
             drop_copies(self.client, by_worker)
 
+    def stayed(self, moved: Mapping[int, str]) -> set[int]:
+        """Chunks that have left the workers they were to leave in vain: one of its blocks is only there."""
+        holders: Any = self.client.who_has(list(self.blocks.values()))
+        return {
+            chunk
+            for chunk, home in moved.items()
+            if any(tuple(holders.get(key, ())) == (home,) for key in self.keys[chunk].values())
+        }
+
     def restore(self, error: BaseException) -> None:
         """Make blocks anew that are lost."""
         self._drop_broken(error)

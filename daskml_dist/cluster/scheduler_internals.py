@@ -6,9 +6,7 @@ changes one is noticed there.
 
 from __future__ import annotations
 
-from asyncio import wait_for
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, cast
 
 from dask.typing import Key
@@ -55,9 +53,10 @@ def scheduler_id(client: Client) -> str:
 
 
 def drop_copies(client: Client, copies: Mapping[str, list[Key]]) -> None:
-    """Let each worker forget these keys where another has them (``Scheduler.delete_worker_data``).
+    """Let each worker forget these keys where another has them (``Scheduler.request_remove_replicas``).
 
-    The Active Memory Manager would drop a copy too many on its own, but not the one that is meant.
+    The Active Memory Manager would drop a copy too many on its own, but not the one that is meant. It must
+    not do so meanwhile, or both are gone: the scheduler counts the copies and strikes one out at once.
     """
     client.run_on_scheduler(_drop_copies, copies=dict(copies))
 
@@ -78,13 +77,12 @@ async def _drop_worker(dask_scheduler: Any, address: str) -> None:
     await dask_scheduler.remove_worker(address=address, stimulus_id="daskml-dist-drop-worker", expected=True)
 
 
-async def _drop_copies(dask_scheduler: Any, copies: dict[str, list[Key]]) -> None:
+def _drop_copies(dask_scheduler: Any, copies: dict[str, list[Key]]) -> None:
     for worker, keys in copies.items():
         if worker not in dask_scheduler.workers:  # what it held is gone with it
             continue
-        tasks = [dask_scheduler.tasks.get(key) for key in keys]
-        twice = [task.key for task in tasks if task is not None and len(task.who_has or ()) > 1]
+        at, found = dask_scheduler.workers[worker], [dask_scheduler.tasks.get(key) for key in keys]
+        held = [task for task in found if task is not None and at in (task.who_has or ())]
+        twice = [task.key for task in held if len(task.who_has) > 1]
         if twice:
-            done = dask_scheduler.delete_worker_data(worker, twice, "daskml-dist-drop-copies")
-            with suppress(TimeoutError):  # a worker that hangs forgets nothing, and is removed soon
-                await wait_for(done, 1.0)
+            dask_scheduler.request_remove_replicas(worker, twice, stimulus_id="daskml-dist-drop-copies")

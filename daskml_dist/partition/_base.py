@@ -27,6 +27,11 @@ class Plan:
         if len(self.owners) != len(self.shards):
             raise AssertionError("a plan must name an owner for each shard")
 
+    @property
+    def places(self) -> dict[int, str]:
+        """The worker of each chunk."""
+        return {i: owner for ids, owner in zip(self.shards, self.owners, strict=True) for i in ids}
+
 
 def runs(ids: list[int], rows: tuple[int, ...], parts: int) -> list[tuple[int, ...]]:
     """Cut ids into at most ``parts`` runs of neighbours with about the same rows; none is empty."""

@@ -14,12 +14,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
-from distributed.utils import get_mp_context
 
 from daskml_dist.cluster import OnDask, Patience
 from daskml_dist.fit import Outcome, Training, fit
@@ -45,29 +43,16 @@ LOGISTIC = Training(
 
 
 @contextmanager
-def quick_births() -> Iterator[None]:
-    """Workers are forked from a process that has imported everything: they are back in a moment."""
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        get_mp_context().set_forkserver_preload(
-            ["distributed", "daskml_dist.linear_model", "tests.cluster.kinds"]
-        )
-        yield
-
-
-@contextmanager
 def own_cluster(workers: int = 2, memory_limit: str = "1GiB") -> Iterator[LocalCluster]:
     """Worker processes of one thread each, for one test alone: it may do to them what it likes."""
-    with (
-        quick_births(),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=memory_limit,
-            dashboard_address=":0",
-            silence_logs=logging.CRITICAL,
-        ) as running,
-    ):
+    with LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        memory_limit=memory_limit,
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    ) as running:
         yield running
 
 

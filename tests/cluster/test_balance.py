@@ -28,9 +28,17 @@ ROWS, CHUNK = 32_000, 1_000
 
 @pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)])
 def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """Workers to slow down, to add and to retire: in this process, which spares imports, or in their own."""
+    """Workers to slow down, to add and to retire: in this process, which spares imports, or in their own.
+
+    Dask drops second copies all the time, so that what a move leaves behind is not for want of a clash.
+    """
     with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}),
+        dask.config.set(
+            {
+                "distributed.deploy.lost-worker-timeout": "1s",
+                "distributed.scheduler.active-memory-manager.interval": "10ms",
+            }
+        ),
         LocalCluster(
             n_workers=WORKERS,
             threads_per_worker=1,
@@ -196,7 +204,7 @@ def _equipped(client: Client) -> list[str]:
 @pytest.mark.slow
 def test_streamed_chunks_move_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are recipes: nothing is transferred, and each is loaded by another worker from then on."""
-    monkeypatch.setattr("daskml_dist.cluster.on_dask.RESIDENT_SHARE", 1e-9)
+    monkeypatch.setattr("daskml_dist.cluster.memory.RESIDENT_SHARE", 1e-9)
     X, labels, _ = seeded(ROWS, CHUNK)
     slow_down(client, {workers(client)[0]: 4.0})
     still = train(Placement(client, replan=False, backup=False), X, labels)

@@ -14,7 +14,13 @@ from distributed import Client, LocalCluster
 from distributed.scheduler import Scheduler, TaskState
 
 from daskml_dist.cluster import scheduler_internals
-from daskml_dist.cluster.scheduler_internals import adaptive_of, drop_worker, forgive, reconnect_for
+from daskml_dist.cluster.scheduler_internals import (
+    adaptive_of,
+    drop_copies,
+    drop_worker,
+    forgive,
+    reconnect_for,
+)
 from tests.cluster.nemesis import own_cluster, until, whole_client
 
 #: every attribute of the scheduler and of its tasks that the library touches
@@ -27,7 +33,7 @@ USED = {
     "exception_blame.key",
     "key",
     "who_has",
-    "delete_worker_data",
+    "request_remove_replicas",
     "workers",
 }
 
@@ -74,9 +80,9 @@ def test_all_that_is_used_is_named_here() -> None:
 
 def test_distributed_still_has_them() -> None:
     assert {"suspicious", "exception_blame", "key", "who_has"} <= set(TaskState.__slots__)
-    assert inspect.iscoroutinefunction(Scheduler.delete_worker_data)
-    assert {"worker_address", "keys", "stimulus_id"} <= set(
-        inspect.signature(Scheduler.delete_worker_data).parameters
+    assert not inspect.iscoroutinefunction(Scheduler.request_remove_replicas), "it counts copies at once"
+    assert {"addr", "keys", "stimulus_id"} <= set(
+        inspect.signature(Scheduler.request_remove_replicas).parameters
     )
     assert inspect.iscoroutinefunction(Scheduler.remove_worker)
     assert {"address", "stimulus_id", "expected"} <= set(
@@ -124,3 +130,16 @@ def test_dropping_a_stranger_does_nothing(client: Client) -> None:
     before = set(client.scheduler_info(n_workers=-1)["workers"])
     drop_worker(client, "tcp://127.0.0.1:9")  # nobody listens there
     assert set(client.scheduler_info(n_workers=-1)["workers"]) >= before
+
+
+def test_the_copy_that_is_meant_is_dropped_and_never_the_last(client: Client) -> None:
+    first, second, *_ = client.scheduler_info(n_workers=-1)["workers"]
+    held = client.scatter({"kept-twice": 7}, workers=[first])["kept-twice"]
+    client.submit(abs, held, workers=[second], pure=False).result(timeout=120)
+    assert set(client.who_has([held])["kept-twice"]) == {first, second}
+    for _ in range(2):
+        drop_copies(client, {first: ["kept-twice", "nobody has ever heard of this"], "tcp://127.0.0.1:9": []})
+        assert client.who_has([held])["kept-twice"] == (second,)
+    drop_copies(client, {second: ["kept-twice"]})
+    assert client.who_has([held])["kept-twice"] == (second,)
+    assert held.result(timeout=120) == 7

@@ -118,7 +118,7 @@ def test_streaming_on_a_cluster_and_in_threads_give_the_same_bits(
     model: type, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daskml_dist.cluster.in_process.process_limit", lambda: 1)
-    monkeypatch.setattr("daskml_dist.cluster.on_dask.RESIDENT_SHARE", 1e-6)
+    monkeypatch.setattr("daskml_dist.cluster.memory.RESIDENT_SHARE", 1e-6)
     found = []
     for name, scheduler in (("threads", "threads"), ("cluster", client)):
         folder = tmp_path / name
