@@ -21,6 +21,11 @@ dask.config.set(
         "distributed.comm.timeouts.connect": "30s",  # two busy cores start processes slowly
         "distributed.diagnostics.nvml": False,
         "distributed.worker.multiprocessing-method": "forkserver",
+        # an idle cluster of two workers takes a sixth of a core to watch itself; each test process has one
+        "distributed.worker.profile.enabled": False,
+        "distributed.worker.memory.monitor-interval": "500ms",
+        "distributed.admin.system-monitor.interval": "1s",
+        "distributed.admin.tick.interval": "1s",
     }
 )
 # a worker imports for 5 seconds; one that is forked from a process that has imported is there at once
