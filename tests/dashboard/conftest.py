@@ -28,9 +28,9 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "_announced", lambda: (point,))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium; until it is closed, its event loop runs in this thread and allows no other."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
