@@ -103,8 +103,9 @@ class Resident:
             drop_copies(self.client, by_worker)
 
     def stayed(self, moved: Mapping[int, str]) -> set[int]:
-        """Chunks that have left the workers they were to leave in vain: one of its blocks is only there."""
-        holders: Any = self.client.who_has(list(self.blocks.values()))
+        """Chunks of which a block is nowhere but on the worker that they were to leave."""
+        blocks = [self.blocks[key] for chunk in moved for key in self.keys[chunk].values()]
+        holders: Any = self.client.who_has(blocks)
         return {
             chunk
             for chunk, home in moved.items()
