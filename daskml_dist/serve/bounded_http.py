@@ -13,6 +13,7 @@ import asyncio
 import logging
 from typing import Any, ClassVar
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -50,6 +51,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._since: float | None = self.loop.time()
         self._idle: float | None = None
         self._between = True  # whether the parser waits for a request to begin
+        self._upgrading = False  # whether what is parsed now offers another protocol
         self._usual = False  # whether what is parsed now may go the short way
         self._exchange: Exchange | None = None
         self._whole: RequestHead | None = None
@@ -80,6 +82,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take the short way if there is one."""
+        self._upgrading = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self._upgrading:
+            return
         answer = self._at_once.get(self.url) if self._usual else None
         asked = None if answer is None else self._asked(answer)
         if asked is None:
@@ -97,6 +102,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there."""
+        if self._upgrading:
+            return
         self._between = True
         exchange, self._exchange = self._exchange, None
         if exchange is None:
@@ -132,8 +139,37 @@ class BoundedHttp(HttpToolsProtocol):
     def _parsed(self, data: bytes) -> RequestHead | None:
         """What was asked last of what came, if that went the short way."""
         self._usual, self._whole = self._came == 0 and len(data) < _PIECE, None
-        HttpToolsProtocol.data_received(self, data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         return self._whole
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            if self._upgrading:
+                self._feed_without_offer(data[upgrade.args[0] :])
+            else:  # CONNECT: what follows is no HTTP
+                self.cycle.keep_alive = False
+        except HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _feed_without_offer(self, rest: bytes) -> None:
+        """Begin the request anew, with HTTP/1.1: a server may ignore the offer (RFC 9110, section 7.8).
+
+        The parser takes all that follows the headers for the other protocol, and would not read the body.
+        """
+        offers = {b"upgrade", b"http2-settings", b"connection"}
+        headers = [header for header in self.headers if header[0] not in offers]
+        if not self.parser.should_keep_alive():
+            headers.append((b"connection", b"close"))
+        line = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        self.parser = HttpRequestParser(self)
+        self._feed(b"%b%b\r\n%b" % (line, b"".join([b"%b: %b\r\n" % pair for pair in headers]), rest))
 
     def _answered_as_known(self, data: bytes) -> bool:
         """Answer a request whose head came before; False where it is to be parsed."""
@@ -160,7 +196,6 @@ class BoundedHttp(HttpToolsProtocol):
             or parser.get_method() != b"POST"
             or parser.get_http_version() != "1.1"
             or not parser.should_keep_alive()
-            or parser.should_upgrade()
             or self.expect_100_continue
         ):
             return None

@@ -14,6 +14,8 @@ from daskml_dist.types import FloatArray
 
 KNOWN = frozenset({"prediction", "probability", "label"})
 _EXPECTED = "give label and probability (a list a row) for a classification, label and prediction otherwise"
+_ROUNDING = 0.01
+"""By which a probability may be off: clients round what they keep."""
 
 
 @final
@@ -45,7 +47,10 @@ class Labels:
         if not set(map(type, labels)) <= kinds or not _numbers(answers, self._classes):
             raise Refused(422, _EXPECTED, "feedback")
         try:
-            self._feedback.add(np.array(answers, dtype=np.float64), labels, at=time.time())
+            numbers = np.array(answers, dtype=np.float64)
+            if self._classes is not None:
+                _check_probabilities(numbers)
+            self._feedback.add(numbers, labels, at=time.time())
         except (InvalidData, ValueError, OverflowError) as error:
             message = str(error) if isinstance(error, InvalidData) else _EXPECTED
             raise Refused(422, message, "feedback") from None
@@ -80,3 +85,12 @@ def _numbers(answers: list[Any], classes: list[Any] | None) -> bool:
         for row in answers
     )
     return all(rows)
+
+
+def _check_probabilities(answers: FloatArray) -> None:
+    """Refuse what is none: one row of them would outweigh the sums of all others."""
+    whole = np.abs(answers.sum(axis=1) - 1.0) <= _ROUNDING * answers.shape[1]
+    inside = ((answers >= 0.0) & (answers <= 1.0)).all(axis=1)
+    if not (whole & inside).all():
+        row = int(np.argmin(whole & inside))
+        raise InvalidData(f"row {row}: probabilities must be from 0 to 1 and add up to 1 over the classes")

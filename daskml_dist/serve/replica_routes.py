@@ -139,7 +139,8 @@ class _Answers:
             "features": served.features,
             "explanations": served.explanations(X, outputs[inference.CONTRIBUTION]),
         }
-        return Response(text[:-1] + b"," + orjson.dumps(extra)[1:], media_type="application/json")
+        names = {"x-model-name": served.name, "x-model-version": served.version}
+        return Response(text[:-1] + b"," + orjson.dumps(extra)[1:], 200, names, "application/json")
 
     async def feedback(self, request: Request) -> Response:
         given = strict_json.loads(await self._body(request))

@@ -206,6 +206,34 @@ def test_well_formed_rarities_are_answered(regression: Replica) -> None:
     assert raw(regression, twice, pause=0.5).count(b"HTTP/1.1 200 OK") == 2
 
 
+@pytest.mark.parametrize("offer", ["h2c", "websocket"])
+@pytest.mark.parametrize("cut", [20, len(HEAD), None], ids=["in the first", "in the headers", "after them"])
+def test_an_offer_of_another_protocol_is_ignored(regression: Replica, offer: str, cut: int | None) -> None:
+    """The body is a body: it is neither lost nor taken for the next request."""
+    hidden = b"GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n"
+    host, port = regression.url.removeprefix("http://").split(":")
+    for body, status in ((PAYLOAD, b"200"), (hidden, b"400")):
+        head = HEAD + b"connection: upgrade, http2-settings\r\nupgrade: %b\r\n" % offer.encode()
+        head += b"http2-settings: AAMAAABkAAQAAP__\r\ncontent-length: %d\r\n\r\n" % len(body)
+        data = head + body
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            for piece in (data[: cut or len(head)], data[cut or len(head) :]):
+                connection.sendall(piece)
+                time.sleep(0.1)
+            connection.sendall(b"GET /v2/health/ready HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
+        assert statuses == [status, b"200"], answer
+        assert b'"live"' not in answer
+
+
+def test_nothing_follows_an_attempt_to_connect(regression: Replica) -> None:
+    live = b"GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n"
+    answer = raw(regression, b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n" + live, pause=0.3)
+    assert answer.startswith(b"HTTP/1.1 4") and answer.count(b"HTTP/1.1 ") == 1, answer
+    assert b"connection: close" in answer
+
+
 def test_a_request_that_never_ends_is_closed(start_replica: Any, tmp_path: Any) -> None:
     from tests.serve import model_directories
 

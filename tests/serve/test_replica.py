@@ -96,9 +96,12 @@ def test_contributions_add_up(people: Replica) -> None:
 
 
 def test_explain_says_it_in_words(people: Replica) -> None:
-    told = people.client.post(
-        f"{people.model}/explain", json=encoded(np.array([[80.0, 1.0, 0.0, 70.0]]))
-    ).json()
+    response = people.client.post(f"{people.model}/explain", json=encoded(np.array([[80.0, 1.0, 0.0, 70.0]])))
+    told, headers = response.json(), response.headers
+    assert (headers["x-model-name"], headers["x-model-version"]) == (
+        told["model_name"],
+        told["model_version"],
+    )
     assert told["features"] == ["age", "sex=f", "sex=m", "weight"]
     (words,) = told["explanations"]
     assert "raised mainly by age (+3)" in words
@@ -163,6 +166,11 @@ def test_labels_come_back(people: Replica, regression: Replica) -> None:
     (hour,) = people.client.get(f"{people.model}/quality").json()["hours"]
     assert (hour["rows"], hour["accuracy"]) == (2, 0.5)
     np.testing.assert_allclose(hour["log_loss"], -np.log([0.8, 0.1]).mean())
+    for wrong in ([2.0, -1.0], [0.2, 0.2], [0.9, 0.9]):
+        refused = people.client.post(
+            f"{people.model}/feedback", json=body | {"probability": [[0.4, 0.6], wrong]}
+        )
+        assert refused.status_code == 422 and "row 1: probabilities" in refused.json()["error"]
     refused = people.client.post(f"{people.model}/feedback", json=body | {"label": ["secret", "yes"]})
     assert refused.status_code == 422
     assert "secret" not in refused.text
