@@ -9,9 +9,16 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from daskml_dist.fit.details import Details
-from daskml_dist.linear_model import LogisticRegression, LogisticRegressionCV, MinimaxRegressor, SGDClassifier
+from daskml_dist.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    MinimaxRegressor,
+    Ridge,
+    SGDClassifier,
+)
 from daskml_dist.monitor import audience
 
 Told = list[Mapping[str, Any]]
@@ -54,6 +61,13 @@ def test_the_largest_twenty_are_told_and_those_that_were(told: Told) -> None:
     last = of(told, "coefficients")[-1]
     largest = {f"x{j}" for j in np.argsort(-np.abs(model.coef_[0]))[:20]}
     assert set(last["names"][:20]) == largest and len(last["names"]) <= 40
+
+
+def test_features_of_labelled_data_have_the_names_of_their_labels(told: Told) -> None:
+    rng = np.random.default_rng(2)
+    X = xr.DataArray(rng.normal(size=(90, 4, 3)), dims=("time", "lat", "band"), coords={"band": list("abc")})
+    Ridge(verbose=0).fit(X, X.sum("band"), sample_dims=("time", "lat"))
+    assert set(of(told, "coefficients")[-1]["names"]) == {"a", "b", "c"}
 
 
 def test_classes_have_coefficients_each(told: Told) -> None:

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 from numpy.testing import assert_array_equal
 
 import daskml_dist
 from daskml_dist.errors import (
+    ClusterGaveUp,
     FitStopped,
     InvalidData,
     NonFiniteData,
@@ -257,6 +258,21 @@ def test_what_a_fit_raises_is_raised_by_its_result() -> None:
     with pytest.raises(NonFiniteData):
         run.result(60.0)
     assert run.status == "failed" and isinstance(run.exception(), InvalidData)
+
+
+def test_the_best_model_survives_its_client() -> None:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        client = Client(cluster)
+        run = _begun_at(_lbfgs(), 4, lambda run: run.pause())
+        _until(lambda: run.status == "paused" and run.model is not None)
+        best = run.model
+        client.close()
+        run.resume()
+        with pytest.raises(ClusterGaveUp, match="client was closed, or its scheduler"):
+            run.result(60.0)
+    assert "failed" in repr(run)
+    assert_array_equal(run.model.coef_, best.coef_)
+    assert run.history == best.history_
 
 
 def test_arguments_reach_the_fit() -> None:

@@ -160,7 +160,7 @@ class OnDask(Hands):
     @property
     def graph(self) -> Any:
         # drawn anew, with the names of the shards: futures of them would keep the data on the workers
-        if self._asked is None:
+        if self._asked is None or not self._shards:  # nothing was asked yet, or the cluster is lost
             return None
         names = [str(shard.key) for shard in self._shards]
         return self._drawing(self._asked).graph(names, self.plan.owners)[0]

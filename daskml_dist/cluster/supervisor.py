@@ -123,7 +123,7 @@ class Supervisor:
                 self._last_seen_any = time.monotonic()
                 return found
             except ClosedClientError as error:
-                raise ClusterGaveUp(self._no_scheduler()) from error
+                raise ClusterGaveUp(self._no_client()) from error
             except (*CURABLE, Stalled) as error:
                 trouble = error
             except OSError as error:
@@ -212,8 +212,9 @@ class Supervisor:
         """Wait for the scheduler where it is away; whether it is another one than before."""
         began = time.monotonic()
         while self.client.status != "running":
-            gone = time.monotonic() - began > self.patience.no_scheduler
-            if gone or self.client.status != "connecting":  # the client gave up, or was closed
+            if self.client.status != "connecting":
+                raise ClusterGaveUp(self._no_client())
+            if time.monotonic() - began > self.patience.no_scheduler:
                 raise ClusterGaveUp(self._no_scheduler())
             time.sleep(self.patience.tick)
         known, self._known_scheduler = self._known_scheduler, self._scheduler
@@ -284,6 +285,12 @@ class Supervisor:
         return (
             f"The scheduler at {self._address} is gone and did not come back within "
             f"{self.patience.no_scheduler:.0f} s. Start it again, or connect to another one."
+        )
+
+    def _no_client(self) -> str:
+        return (
+            f"The client was closed, or its scheduler at {self._address} is gone and did not come back within "
+            f"{self.patience.no_scheduler:.0f} s. Connect to a scheduler and fit again."
         )
 
     def _why(self, error: BaseException) -> str:

@@ -21,7 +21,8 @@ def verdict(fit: Fit) -> str:
 def _standing(fit: Fit) -> str:
     passes = int(fit.steps.last("passes") or fit.end.get("passes", 0))
     if fit.state == "failed":
-        return f"Failed after {_passes(passes)}: {fit.end.get('message') or 'no reason was told'}."
+        why = str(fit.end.get("message") or "no reason was told").rstrip(".")
+        return f"Failed after {_passes(passes)}: {why}."
     if fit.state == "lost":
         return "Its client is gone: nothing more will be heard of it."
     if not len(fit.steps):
@@ -78,7 +79,8 @@ def _cause(fit: Fit, worst: str, share: float) -> str:
             return f"chunks of {size(chunk)} are too small (aim for 50 to 100 MB), or the data are."
         return f"messages and transfers take most of a pass of {span(a_pass)}; fewer workers may be as fast."
     if shards < threads:
-        return f"{shards} shards for {threads} threads: use more and smaller chunks."
+        held = "1 shard" if shards == 1 else f"{shards} shards"
+        return f"{held} for {threads} threads: use more and smaller chunks."
     lanes = fit.lanes()
     slowest = max(lanes, key=lambda worker: lanes[worker][0], default="")
     return f"the others wait for {short(slowest)}; balance the partitions, or drop that worker."

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from daskml_dist import inputs
 from daskml_dist.cluster import Hands, connect
@@ -58,6 +61,8 @@ def read(
         lengths=lengths,
         estimator=training.name,
     )
+    if training.feature_names is not None:
+        table = replace(table, feature_names=np.array(training.feature_names, dtype=object))
     return inputs.made_lazy(table) if training.scheduler not in (None, "threads") else table
 
 

@@ -40,6 +40,7 @@ class Training:
     multi_output : whether y may have several columns.
     cv : the rule of a cross-validation, or None.
     scheduler : see ``cluster.connect``.
+    feature_names : of the columns of X where X does not have them itself, or None.
     checkpoint : where states are kept and looked for, or None.
     verbose : 0 silent, 1 a line in a terminal, 2 a line a step.
     control : what others ask of it while it runs.
@@ -63,6 +64,7 @@ class Training:
     multi_output: bool = False
     cv: Split | None = None
     scheduler: Any = None
+    feature_names: tuple[str, ...] | None = None
     checkpoint: Checkpoint | str | PathLike[str] | None = None
     verbose: int = 1
     patience: Patience | None = None

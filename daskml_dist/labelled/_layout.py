@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
@@ -78,6 +79,11 @@ class Layout:
 def names_of(dims: Any, parameter: str) -> tuple[Any, ...]:
     """Names of dims as a tuple; one name is a tuple of one."""
     named = (dims,) if isinstance(dims, str) else tuple(dims) if isinstance(dims, tuple | list) else None
+    if named is not None and not all(isinstance(name, Hashable) for name in named):
+        raise UnsupportedParameter(
+            f"{parameter} has {', '.join(type(name).__name__ for name in named)}; expected names. Labels of "
+            "groups can be given alone, or as a coordinate of y beside dims: y.assign_coords(group=labels)."
+        )
     if named is None or len(set(named)) < len(named):
         raise UnsupportedParameter(
             f"{parameter}={dims!r} was given; expected the name of a dim, or a tuple of different names."

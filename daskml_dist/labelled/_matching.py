@@ -216,6 +216,12 @@ def _features(given: Any, columns: list[xr.DataArray], outer: tuple[str, ...]) -
         features = tuple(dim for dim in columns[0].dims if dim not in outer)
     else:
         features = names_of(given, "feature_dims")
+        twice = [dim for dim in features if dim in outer]
+        if twice:
+            raise InvalidData(
+                f"feature_dims={given!r} has {twice!r}, along which samples or cells lie (dims of y: "
+                f"{outer!r}); a dim is one or the other."
+            )
     for number, column in enumerate(columns):
         name = f"variable {column.name!r} of X" if len(columns) > 1 else "X"
         _refuse_unknown(features, column, "feature_dims", name)

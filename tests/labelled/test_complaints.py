@@ -34,6 +34,16 @@ def fit(X: Any, y: Any, weight: Any = None, **asked: Any) -> Callable[[], Any]:
             r"\['lon'\] are not among .*fit_over for a model of",
         ),
         (fit(WORLD, Y, sample_dims=("time", "time")), UnsupportedParameter, "a tuple of different names"),
+        (
+            fit(WORLD, Y, fit_over=("lat", Y)),
+            UnsupportedParameter,
+            r"fit_over has str, DataArray; .*assign_coords",
+        ),
+        (
+            fit(SST, Y, sample_dims=DIMS, feature_dims="lat"),
+            InvalidData,
+            r"feature_dims='lat' has \['lat'\], along which samples",
+        ),
         (fit(WORLD, Y, sample_dims=3), UnsupportedParameter, "expected the name of a dim"),
         (
             fit(WORLD, Y, sample_dims=DIMS, feature_dims="band"),

@@ -49,7 +49,7 @@ class Movement(Panel):
 
     def _lines(self) -> list[Any]:
         """The picture of what has been."""
-        self.moving = made = plot(f"The {MOST} largest coefficients", "coefficient", height=HEIGHT + 70)
+        self.moving = made = plot("The largest coefficients", "coefficient", height=HEIGHT + 70)
         self.source = ColumnDataSource({name: [] for name in ("passes", "seconds", *_SLOTS)})
         source: Any = self.source
         lines = [
