@@ -289,8 +289,8 @@ class Supervisor:
 
     def _no_client(self) -> str:
         return (
-            f"The client was closed, or its scheduler at {self._address} is gone and did not come back within "
-            f"{self.patience.no_scheduler:.0f} s. Connect to a scheduler and fit again."
+            f"The client was closed, or its scheduler at {self._address} is gone and did not come back "
+            f"within {self.patience.no_scheduler:.0f} s. Connect to a scheduler and fit again."
         )
 
     def _why(self, error: BaseException) -> str:

@@ -100,8 +100,7 @@ class LinearModel(CallbackSupportMixin, BaseEstimator):
         forget(self)
         if data.naming is not None:
             self._naming = data.naming
-        if data.names is not None:
-            training = replace(training, feature_names=tuple(data.names))
+        training = replace(training, feature_names=None if data.names is None else tuple(data.names))
         with watched(self, training, X, y, sample_weight, lambda model, outcome: model._keep(outcome, X)):
             try:
                 outcome = self._run(training, X, y, sample_weight, offset, groups)
