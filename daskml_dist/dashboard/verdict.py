@@ -26,7 +26,9 @@ def _standing(fit: Fit) -> str:
     if fit.state == "lost":
         return "Its client is gone: nothing more will be heard of it."
     if not len(fit.steps):
-        return "Nothing is known yet: the data are being placed." if not fit.over else ""
+        return (
+            "" if fit.over else "Nothing is known yet: the data are being placed, or the first pass goes on."
+        )
     gap, tol = float(fit.steps.last("gap")), float(fit.info.get("tol", 0.0))
     if not isfinite(gap):
         told = "How far from the optimum it is, is not known yet."
