@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from inspect import getattr_static, isdatadescriptor, signature
 from os import PathLike, fspath
 from typing import Any
 
@@ -15,6 +16,7 @@ from daskml_dist.edge import Column
 from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.solvers import Solver
 from daskml_dist.storage import (
+    ModelRecord,
     answer_of,
     class_path,
     described_labels,
@@ -88,12 +90,30 @@ def load(url: str) -> Any:
     cls = resolve(record.class_path)
     if not issubclass(cls, BaseEstimator):
         raise CheckpointInvalid(f"{url} names {record.class_path}, which is no estimator.")
+    _refuse_foreign(cls, record, url)
     model = cls(**{name: made(value) for name, value in record.parameters.items()})
     for name, value in record.attributes.items():
         setattr(model, name, made(value))
     for name in _TRANSIENT:
         setattr(model, name, None)
     return model
+
+
+def _refuse_foreign(cls: type[BaseEstimator], record: ModelRecord, url: str) -> None:
+    """Refuse parameters that the class does not have, and attributes that would stand for its methods."""
+    unknown = sorted(record.parameters.keys() - signature(cls).parameters.keys())
+    hiding = [name for name in record.attributes if not name.isidentifier() or _is_own(cls, name)]
+    if unknown or hiding:
+        raise CheckpointInvalid(
+            f"{url} is not what this library writes: {cls.__name__} has no parameters {unknown!r}, and keeps "
+            f"no attributes {hiding!r}."
+        )
+
+
+def _is_own(cls: type, name: str) -> bool:
+    """Whether a name means something to Python or to the class, beyond a default value."""
+    own = getattr_static(cls, name, None)
+    return name.startswith("__") or callable(own) or isdatadescriptor(own) or isinstance(own, classmethod)
 
 
 def _described(value: Any) -> Any:

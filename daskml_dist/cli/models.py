@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from daskml_dist.cli import option_types
@@ -132,7 +131,7 @@ def _noting(what: str, damaged: list[str]) -> Iterator[None]:
 
 def _show(store: Registry, report: Report, spec: str) -> None:
     version = store.version(spec)
-    report.line(Path(store.local(version.spec), "card.md").read_text(encoding="utf-8"))
+    report.line(store.card(version.spec))
     report.line("## Aliases\n")
     for alias, number in store.aliases(version.name).items():
         report.line(f"{alias} is version {number}")

@@ -12,10 +12,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from daskml_dist import edge
+from daskml_dist.edge import InvalidModel
 from daskml_dist.registry import aliases, signing
 from daskml_dist.registry.aliases import Event
 from daskml_dist.registry.comparing import Comparison, compare
@@ -147,6 +149,20 @@ class Registry:
         """
         version = self.version(spec)
         return version.url if self._root.local else self._downloaded(version)
+
+    def card(self, spec: str) -> str:
+        """The card of a version, as Markdown.
+
+        Raises
+        ------
+        InvalidModel
+            The version is damaged or has no card; also see ``local``.
+        """
+        directory = self.local(spec)
+        files = edge.Sealed(partial(edge.read_file, directory))
+        if "card.md" not in files.names:
+            raise InvalidModel(f"{spec} has no card.md, which registering writes.")
+        return files.data("card.md").decode("utf-8", errors="replace")
 
     def load(self, spec: str) -> edge.Model:
         """The model as a function; golden rows are compared. See ``edge.load``."""

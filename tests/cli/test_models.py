@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_options_that_need_a_name(tmp_path: Path, run: Callable) -> None:
     for option in ("--alias", "--personal"):
         ran = run("fit", "x.csv", "--target", "y", option, "a")
         assert ran.code == 2 and f"{option} needs --register" in ran.err
+
+
+@pytest.mark.parametrize("how", ["edited", "link", "pipe", "missing"])
+def test_a_card_is_shown_as_it_was_written_or_not(how: str, tmp_path: Path, run: Callable) -> None:
+    store, X = Registry(tmp_path), DICE.normal(size=(50, 2))
+    store.register(Ridge().fit(X, X[:, 0]), "first", data=X, target=X[:, 0], metrics={"r2": 0.5})
+    card = Path(store.local("first/1"), "card.md")
+    written = card.read_text()
+    assert written in run("models", "show", "first/1", "--registry", tmp_path).out
+    card.unlink()
+    if how == "edited":
+        card.write_text(written + "FORGED")
+    elif how == "link":
+        card.symlink_to(card.with_name("card.json"))
+    elif how == "pipe":
+        os.mkfifo(card)
+    ran = run("models", "show", "first/1", "--registry", tmp_path)
+    assert ran.code != 0 and "card.md is" in ran.err and "FORGED" not in ran.out and ran.err.count("\n") == 1
 
 
 def test_one_damaged_manifest_hides_no_other_model(tmp_path: Path, run: Callable) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+import daskml_dist
 from daskml_dist.errors import CheckpointInvalid
 from daskml_dist.storage import ModelRecord, _folder, read_model, write_model
 from daskml_dist.types import AnyArray
@@ -248,6 +249,14 @@ def test_a_forged_model_is_refused(model: Path, change: dict[str, Any]) -> None:
     _forge(model, lambda told: told.update(change), "model.json")
     with pytest.raises(CheckpointInvalid):
         read_model(model)
+
+
+@pytest.mark.parametrize("name", ["__dict__", "__class__", "predict", "coef_ ", "foo"])
+def test_what_the_class_does_not_keep_is_not_loaded(model: Path, name: str) -> None:
+    part = "parameters" if name == "foo" else "attributes"
+    _forge(model, lambda told: told.update({part: {name: 1}}), "model.json")
+    with pytest.raises(CheckpointInvalid, match="has no parameters .*keeps no attributes"):
+        daskml_dist.load(str(model))
 
 
 @pytest.mark.parametrize(
