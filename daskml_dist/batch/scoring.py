@@ -107,7 +107,7 @@ def score(
     if not done:
         target.begin()
     before = rows = sum(receipt.rows for receipt in done.values())
-    job = _Job(located, target, url, tuple(keep))
+    job = _Job(located, target, url, tuple(keep), _widened(loaded, table, target, keep))
     left = [(part, piece) for part, piece in enumerate(table.pieces) if part not in done]
     for receipt in piecework(job, left, scheduler):
         done[receipt.part] = receipt
@@ -128,25 +128,42 @@ class _Job:
     target: destinations.Destination
     url: str
     keep: tuple[str, ...]
+    widened: tuple[str, ...]
 
     def __call__(self, numbered: tuple[int, Piece]) -> Receipt:
         part, piece = numbered
         model = self.model.load()
-        # text is read unparsed, so that a level "1" is no 1.0, and kept columns are as they were
-        text = [column.name for column in model.columns if column.kind == "category"]
+        # text is read unparsed, so that a level "1" is no 1.0, and kept columns are as they were, unless
+        # the model needs their numbers
+        numbers = _numbers(model)
         wanted = dict.fromkeys([*(column.name for column in model.columns), *self.keep])
-        frame = piece.read(list(wanted), list(dict.fromkeys([*text, *self.keep])))
+        frame = piece.read(list(wanted), [name for name in wanted if name not in numbers])
         try:
             X = answers.features(model, frame)
         except InvalidData as error:
             raise InvalidData(f"{_place(piece, part)}: {error}") from error
         margins = model.margins(X)
-        found = frame[list(self.keep)].assign(**answers.columns(model, margins))
+        kept = frame[list(self.keep)].astype(dict.fromkeys(self.widened, np.float64))
+        found = kept.assign(**answers.columns(model, margins))
         signed = found.assign(model_name=model.name or "", model_version=model.version or 0)
         digest = self.target.write(part, piece, signed)
         receipt = Receipt(part, len(X), digest, _counted(model, X, margins))
         Receipts(self.url).sign(receipt)
         return receipt
+
+
+def _numbers(model: edge.Model) -> set[str]:
+    """The columns that the model takes as numbers."""
+    return {column.name for column in model.columns if column.kind != "category"}
+
+
+def _widened(
+    model: edge.Model, table: Source, target: destinations.Destination, keep: Sequence[str]
+) -> tuple[str, ...]:
+    """Kept numbers of CSV that become float64 in Parquet, where all parts must have one type."""
+    if table.kind != "csv" or not (isinstance(target, destinations.TableParts) and target.kind == "parquet"):
+        return ()
+    return tuple(name for name in keep if name in _numbers(model))
 
 
 def _look_for(names: Sequence[str], table: Source) -> None:

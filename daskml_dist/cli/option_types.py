@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
+
+_MOST_DAYS = 36_525
+"""A century: whoever wants more wants a token that never expires."""
 
 
 def add_machine(group: Any) -> None:
@@ -83,6 +87,32 @@ def share(*, zero: bool) -> Any:
         return value
 
     return number
+
+
+def percent(text: str) -> float:
+    """A number from 0 to 100."""
+    value = _number(text)
+    if not 0.0 <= value <= 100.0:
+        raise argparse.ArgumentTypeError(f"{text!r}: the percent must be a number from 0 to 100")
+    return value
+
+
+def days(text: str) -> float:
+    """A length of time that is above 0 and ends."""
+    value = _number(text)
+    if not 0.0 < value <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: the days must be a number above 0, at most {_MOST_DAYS:,}"
+        )
+    return value
+
+
+def _number(text: str) -> float:
+    """The number, or one that is in no range."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def memory(text: str) -> str:

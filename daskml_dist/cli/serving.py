@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from daskml_dist.cli import option_types
 from daskml_dist.errors import DaskmlDistError
 
 _NEEDED = ("uvicorn", "uvloop", "httptools", "starlette", "orjson", "prometheus_client")
+_OF_A_MODEL = ("predict", "explain", "feedback")
 SERVE = """Serve a version of a model over HTTP (Open Inference Protocol v2).
 
 Runs until Ctrl-C, which answers what is under way and stops the replicas. A promoted alias is picked up
@@ -59,7 +61,10 @@ def _add_own(name: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("version", metavar="VERSION", help="such as 4, NAME@challenger, or a directory")
     if name == "canary":
         parser.add_argument(
-            "percent", type=float, metavar="PERCENT", help="0 takes it back, 100 completes it"
+            "percent",
+            type=option_types.percent,
+            metavar="PERCENT",
+            help="0 takes it back, 100 completes it",
         )
     if name == "scale":
         parser.add_argument("replicas", type=int, metavar="N")
@@ -71,9 +76,9 @@ def _add_own(name: str, parser: argparse.ArgumentParser) -> None:
             action="append",
             default=[],
             metavar="SCOPE",
-            help="predict:NAME, metrics, deploy... (predict)",
+            help="predict, explain or feedback, of this model; predict:OTHER, metrics, deploy... (predict)",
         )
-        parser.add_argument("--days", type=float, metavar="N", help="until it expires (never)")
+        parser.add_argument("--days", type=option_types.days, metavar="N", help="until it expires (never)")
         parser.add_argument("--note", default="", metavar="TEXT", help="whose it is")
 
 
@@ -132,9 +137,11 @@ def _tokens(given: argparse.Namespace) -> None:
     tokens = Tokens((given.folder or home() / given.name) / "tokens.json")
     if given.action == "create":
         seconds = None if given.days is None else 86400 * given.days
-        identity, secret = tokens.create(
-            given.scope or [f"predict:{given.name}"], expires=seconds, note=given.note
-        )
+        scopes = [f"{s}:{given.name}" if s in _OF_A_MODEL else s for s in given.scope or ["predict"]]
+        try:
+            identity, secret = tokens.create(scopes, expires=seconds, note=given.note)
+        except ValueError as error:  # of a scope; it says which there are
+            raise DaskmlDistError(str(error)) from None
         print(f"{identity}  {secret}  (shown once)")
     elif given.action == "revoke":
         if given.id is None:

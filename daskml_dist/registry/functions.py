@@ -41,7 +41,15 @@ def by_chunk(
     ----------
     X, y : (n, p) and (n,), or y None. features : the p names that the model knows.
     look : of the rows of a chunk, their targets or None, and the number of chunks.
+
+    Raises
+    ------
+    InvalidData
+        There are no rows, or other features.
     """
+    rows = next(iter(getattr(X, "shape", ())), None)
+    if isinstance(rows, int) and rows == 0:  # the reader of estimators complains as scikit-learn wants it
+        raise InvalidData("data= has 0 samples; give features (n, p) with at least one row.")
     table = inputs.read(X, y, y_required=False, multi_output=True)
     if table.n_features != len(features):
         raise InvalidData(f"data= has {table.n_features} features, and the model has {len(features)}.")

@@ -83,11 +83,7 @@ class Controller(Keeper):
         Refused
             409 where another change is under way or the version does not work, 404 where there is none.
         """
-        found = await self._find(spec)
-        steps = rolling.roll(self.desired.replicas, self._counts(), found.version)
-        await self._change("roll", found, steps)
-        self._serves(found.version)
-        return found.version
+        return await self._roll("roll", await self._find(spec))
 
     async def canary(self, spec: str, percent: float) -> str:
         """Give a version a share of the requests; returns its number.
@@ -105,7 +101,7 @@ class Controller(Keeper):
         return found.version
 
     async def rollback(self) -> str:
-        """Serve what was served before.
+        """Serve what was served before; returns its number. A canary is taken back before anything else.
 
         Raises
         ------
@@ -114,12 +110,15 @@ class Controller(Keeper):
         """
         history = list(self.desired.history)
         canaries = [version for version in self.desired.counts if version != self.desired.current]
-        if self.desired.shares and canaries:  # a canary is taken back before anything else
-            return await self.canary(f"{self.desired.model}/{canaries[0]}", 0.0)
+        if self.desired.shares and canaries and history:
+            base = history[-1]  # it is here, and no registry has to be asked
+            return await self._roll(
+                "rollback", Found(self.desired.model, base, self.desired.directories[base])
+            )
         if len(history) < 2:
             raise Refused(409, "no version was served before this one", "change")
         now, before = history[-1], history[-2]
-        version = await self.roll(f"{self.desired.model}/{before}")
+        version = await self._roll("rollback", await self._find(f"{self.desired.model}/{before}"))
         self.desired.history = history[:-1]
         try:
             self.desired.seen = await asyncio.to_thread(self._source.rolled_back, self.desired.spec, now)
@@ -162,6 +161,12 @@ class Controller(Keeper):
                 except Refused as refused:
                     self.desired.failed.setdefault(found, refused.message)
                     self.save()
+
+    async def _roll(self, what: str, found: Found) -> str:
+        steps = rolling.roll(self.desired.replicas, self._counts(), found.version)
+        await self._change(what, found, steps)
+        self._serves(found.version)
+        return found.version
 
     async def _find(self, spec: str) -> Found:
         try:

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
-from daskml_dist.errors import DaskmlDistError
+from daskml_dist.errors import DaskmlDistError, UnsupportedParameter
 from daskml_dist.serve.access import ADMIN, Access
 from daskml_dist.serve.options import home
 
@@ -54,7 +54,19 @@ class Deployment:
         return str(self._access.ask("POST", "/roll", {"version": version})["version"])
 
     def canary(self, version: str, percent: float) -> str:
-        """Give a version so many per cent of the requests; 0 takes it back, 100 completes it."""
+        """Give a version so many per cent of the requests; 0 takes it back, 100 completes it.
+
+        Raises
+        ------
+        UnsupportedParameter
+            The percent is no number from 0 to 100.
+        DeploymentRefused
+            As for `roll`.
+        """
+        if not 0.0 <= percent <= 100.0:  # JSON has no NaN: the gateway could not say what is wrong
+            raise UnsupportedParameter(
+                f"percent={percent!r}: expected a number from 0 to 100; give 0 to take it back"
+            )
         return str(self._access.ask("POST", "/canary", {"version": version, "percent": percent})["version"])
 
     def rollback(self) -> str:

@@ -117,6 +117,29 @@ def test_csv(tmp_path: Path, store: Registry, model: edge.Model) -> None:
     check(pd.concat([pd.read_csv(path) for path in parts]), model)
 
 
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_kept_column_that_the_model_uses(
+    ending: str, tmp_path: Path, store: Registry, model: edge.Model
+) -> None:
+    """Scored as a number and kept, of one type although a part of it has whole numbers alone."""
+    source, out = tmp_path / "in.csv", tmp_path / f"out.{ending}"
+    given = FRAME.round(2).assign(id=[f"{i:05}" for i in range(ROWS)])
+    lines = given[["id", *COLUMNS]].to_csv(index=False).splitlines()
+    lines[1 : ROWS // 2] = [f"{line.rpartition(',')[0]},7" for line in lines[1 : ROWS // 2]]
+    source.write_text("\n".join(lines) + "\n")
+    score(source, out, "m", registry=store, keep=["id", "c"], blocksize=SMALL)
+    read = pd.read_parquet if ending == "parquet" else pd.read_csv
+    parts = [read(path) for path in sorted(out.glob(f"part-*.{ending}"))]
+    assert len(parts) > 2
+    found, rows = pd.concat(parts, ignore_index=True), pd.read_csv(source)
+    assert found["c"].to_list() == rows["c"].to_list()
+    assert found["prediction"].to_list() == model.predict(rows[COLUMNS].to_numpy()).tolist()
+    if ending == "parquet":
+        assert {part["c"].dtype for part in parts} == {np.dtype(float)} and found["id"][7] == "00007"
+    else:
+        assert (out / "part-000000.csv").read_text().splitlines()[8].startswith("00007,7,")
+
+
 def test_a_finished_scoring_has_nothing_to_do(parquet: Path, tmp_path: Path, store: Registry) -> None:
     out = tmp_path / "out.parquet"
     first = score(parquet, out, "m", registry=store, blocksize=SMALL)

@@ -190,3 +190,11 @@ def test_a_pruned_model_is_registered_like_any_other(store: Registry) -> None:
     found = prune(model, frame, y, 2, max_label_change=0.1, max_loss_increase=0.05)
     store.register(found.model, "claims", data=frame[["b", "e"]], target=y)
     assert store.load("claims").features == ["b", "e"]
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_no_rows_to_measure_on(lazy: bool) -> None:
+    none = np.zeros((0, 5))
+    data = da.from_array(none, chunks=(1, 5)) if lazy else none
+    with pytest.raises(InvalidData, match="data= has 0 samples; give features .* at least one row"):
+        compress(softmax_of(DICE.normal(size=(3, 5))), "int8", data=data)

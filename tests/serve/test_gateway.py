@@ -148,8 +148,15 @@ def test_a_canary_is_sticky(gateway: Deployment) -> None:
     first = [ask(gateway, headers={"x-user": user}).headers["x-model-version"] for user in users]
     assert first == [ask(gateway, headers={"x-user": user}).headers["x-model-version"] for user in users]
     assert 5 <= first.count("2") <= 35
-    assert gateway.admin("POST", "/rollback").json() == {"version": "2"}
-    assert gateway.status()["versions"].keys() == {"1"}
+    assert gateway.admin("POST", "/rollback").json() == {"version": "1"}  # that is served in the end
+    status = gateway.status()
+    assert (status["versions"].keys(), status["current"]) == ({"1"}, "1")
+    assert [(e["what"], e["version"]) for e in status["events"][-2:]] == [
+        ("rollback", "1"),
+        ("rollback done", "1"),
+    ]
+    entry = json.loads((gateway.folder / "audit.jsonl").read_text().splitlines()[-1])
+    assert (entry["what"], entry["result"], entry["version"]) == ("rollback", "done", "1")
 
 
 def test_too_many_are_told_to_come_again(tmp_path: Path, versions: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from daskml_dist import serve
+from daskml_dist.errors import UnsupportedParameter
 from daskml_dist.linear_model import LogisticRegression
 from daskml_dist.registry import Registry
 from daskml_dist.serve.access import Access
@@ -73,6 +74,8 @@ def test_deploy_from_python(tmp_path: Path, versions: Path, monkeypatch: pytest.
     try:
         assert deployment.status()["state"] == "ready"
         assert deployment.canary(str(versions / "2"), 10) == "2"
+        with pytest.raises(UnsupportedParameter, match="percent=nan: expected a number from 0 to 100"):
+            deployment.canary("toy/2", float("nan"))
         assert deployment.canary("toy/2", 0) == "2"
         with pytest.raises(Exception, match="no version was served"):
             deployment.rollback()
