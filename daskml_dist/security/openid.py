@@ -146,9 +146,10 @@ class _Keys:
             It is being asked.
         """
         now = time.monotonic()
-        if now - self._hurried > _HURRY and self._refresh():
+        began = now - self._hurried > _HURRY and self._refresh()
+        if began:
             self._hurried = now
-        if self._reading.locked():
+        if began or self._reading.locked():  # what began may have ended by now: there are other keys
             raise KeysComing(self._reading.locked)
 
     def _named(self, name: object) -> tuple[PyJWK, str] | None:
