@@ -187,10 +187,19 @@ class Watched(Blockwise):
         return found
 
 
+async def _steal(steals: bool, dask_scheduler: Any) -> None:
+    stealing = dask_scheduler.extensions["stealing"]
+    await (stealing.start() if steals else stealing.stop())
+
+
 def test_no_worker_holds_all_coefficients(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daskml_dist.fit.model_parallel.Blockwise", Watched)
     Watched.seen.clear()
-    LogisticRegression(solver="model-parallel").fit(cut("vertical").persist(), TARGETS["class"])
+    client.run_on_scheduler(_steal, False)  # else Dask may do the work of a late worker elsewhere
+    try:
+        LogisticRegression(solver="model-parallel").fit(cut("vertical").persist(), TARGETS["class"])
+    finally:
+        client.run_on_scheduler(_steal, True)
     assert Watched.seen
     for columns in Watched.seen:
         assert all(len(where) == 1 for where in columns)
